@@ -1,0 +1,160 @@
+"""A recipe is a published method as a combination of parts: which denoisers, asked which questions, summed how.
+
+Recipes are yaml files beside this module; users hand in their own as a path or a dict. pydantic guards the border.
+"""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from anodiff.diffusion.denoise import WEIGHTS
+from anodiff.diffusion.noise import SCHEDULES
+from anodiff.scores import SCORES
+from anodiff.types import JSON, Misfit
+
+
+class Spec(BaseModel):
+    """A part by name with its settings; unknown settings are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScheduleSpec(Spec):
+    """A schedule and the numbers its constructor takes."""
+
+    use: Literal[tuple(SCHEDULES)] = "ve"  # type: ignore[valid-type]
+    settings: dict[str, float] = {}
+
+
+class EmpiricalSpec(Spec):
+    """The training set itself, at most `references` rows of it, `whiten`ed with that ridge (in variances) if given."""
+
+    use: Literal["empirical"]
+    neighbours: Annotated[int, Field(ge=1, le=1000)] | None = 5
+    references: Annotated[int, Field(ge=10, le=10_000_000)] = 10_000
+    whiten: PositiveFloat | None = None
+
+
+class GaussianSpec(Spec):
+    """The closed form of a normal distribution."""
+
+    use: Literal["gaussian"]
+
+
+class NetworkSpec(Spec):
+    """A trained network; `steps` and `width` are ceilings, small tables take fewer."""
+
+    use: Literal["network"]
+    predict: Literal["edm", "noise", "data", "velocity"] = "edm"
+    weight: Literal[tuple(WEIGHTS)] = "velocity"  # type: ignore[valid-type]
+    between: tuple[PositiveFloat, PositiveFloat] = (0.02, 20.0)
+    width: Annotated[int, Field(ge=4, le=4096)] = 128
+    depth: Annotated[int, Field(ge=1, le=64)] = 3
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 700
+    batch: Annotated[int, Field(ge=1, le=65_536)] = 256
+    lr: PositiveFloat = 1e-3
+
+
+class ScoreSpec(Spec):
+    """A question, `use`, put to the denoiser named `of`; a score with a network of its own trains it as `net` says."""
+
+    use: Literal[tuple(SCORES)]  # type: ignore[valid-type]
+    of: str | None = None
+    net: NetworkSpec | None = None
+    weight: PositiveFloat = 1.0
+    settings: dict[str, Any] = {}
+
+
+class Recipe(Spec):
+    """Denoisers by name, scores by name, and the works to cite (keys of `references.bib`)."""
+
+    name: str
+    about: str
+    cite: tuple[str, ...] = ()
+    schedule: ScheduleSpec = ScheduleSpec()
+    denoisers: dict[str, Annotated[EmpiricalSpec | GaussianSpec | NetworkSpec, Field(discriminator="use")]]
+    scores: Annotated[dict[str, ScoreSpec], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _named(self) -> "Recipe":
+        for name, score in self.scores.items():
+            if score.net is None and score.of not in self.denoisers:
+                known = ", ".join(self.denoisers) or "none"
+                raise ValueError(f"score {name} asks the denoiser {score.of}, which is not among: {known}")
+        return self
+
+
+def available() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(p.name.removesuffix(".yaml") for p in _folder().iterdir() if p.name.endswith(".yaml"))
+
+
+def recipe(given: "str | Path | JSON | Recipe", changes: JSON | None = None) -> Recipe:
+    """Find and check a recipe: a name, the path of a yaml file, a dict or a `Recipe`, with `{"a.b": value}` changes.
+
+    Raises:
+        Misfit: there is no such recipe, or it says something that does not exist.
+
+    >>> recipe("table", {"denoisers.learnt.steps": 50}).denoisers["learnt"].steps
+    50
+    >>> recipe("tabel")
+    Traceback (most recent call last):
+    ...
+    anodiff.types.Misfit: no recipe is called 'tabel'; there are: ...
+    """
+    if isinstance(given, Recipe):
+        content = given.model_dump(mode="json")
+    else:
+        content = given if isinstance(given, dict) else _read(str(given))
+    for path, value in (changes or {}).items():
+        content = _changed(content, path.split("."), value, path)
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "recipe"
+        raise Misfit(f"recipe {content.get('name', given)!r}: {place}: {first['msg']}.") from None
+
+
+def bibtex(keys: tuple[str, ...]) -> str:
+    """The entries of the given keys, as BibTeX, in their order."""
+    text = (_folder() / "references.bib").read_text(encoding="utf-8")
+    entries = {e.split("{", 1)[1].split(",", 1)[0]: "@" + e.strip() for e in text.split("\n@") if "{" in e}
+    return "\n\n".join(entries[key].replace("@@", "@") for key in keys)
+
+
+def _folder() -> Any:
+    return resources.files("anodiff.recipes")
+
+
+def _read(name: str) -> JSON:
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misfit(f"the recipe {name} cannot be read: {error}.") from None
+    elif name in available():
+        text = (_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+    else:
+        raise Misfit(f"no recipe is called {name!r}; there are: {', '.join(available())}, or the path of a yaml file.")
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Misfit(f"the recipe {name} is not yaml: {str(error).splitlines()[0]}.") from None
+    if not isinstance(content, dict):
+        raise Misfit(f"the recipe {name} is not a mapping; begin it with name, about, denoisers and scores.")
+    return content
+
+
+def _changed(content: JSON, keys: list[str], value: Any, path: str) -> JSON:
+    if len(keys) == 1:
+        return {**content, keys[0]: value}
+    inner = content.get(keys[0])
+    if not isinstance(inner, dict):
+        known = ", ".join(k for k, v in content.items() if isinstance(v, dict)) or "nothing"
+        raise Misfit(f"{path}: the recipe has no section {keys[0]!r} here; it has: {known}.")
+    return {**content, keys[0]: _changed(inner, keys[1:], value, path)}
