@@ -14,19 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from anodiff.diffusion.noise import Schedule, expand
-from anodiff.types import Batch, Mask, Net, PerItem, Times
+from anodiff.types import Batch, Mask, PerItem, Times
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """Of the clean x given x_t: its mean `(B, *event)` and, where the denoiser knows it, its variance per coordinate."""
+    """Of the clean x given x_t: its mean `(B, *event)` and, where it is known, its variance per coordinate."""
 
     mean: Tensor
     variance: Tensor | None = None
 
 
 class Denoiser(nn.Module, ABC):
-    """The posterior of clean data under a schedule. Think twice before adding anything here, every denoiser carries it."""
+    """The posterior of clean data. Think twice before adding anything here, every denoiser carries it."""
 
     schedule: Schedule
 
@@ -46,11 +46,12 @@ class Learnt(Denoiser):
     def ask(self, x: Tensor, c: Tensor, condition: dict[str, Tensor]) -> Tensor:
         """The network's answer in its own precision, returned in the caller's."""
         own = next(self.parameters()).dtype
-        return self.net(x.to(own), c.to(own).expand(x.shape[0]), **condition).to(x.dtype)
+        answer: Tensor = self.net(x.to(own), c.to(own).expand(x.shape[0]), **condition)
+        return answer.to(x.dtype)
 
 
 class NoisePredicting(Learnt):
-    r"""The network returns :math:`\hat\varepsilon`; :math:`D = (x_t - \sigma_t \hat\varepsilon) / \alpha_t` (Ho et al., 2020)."""
+    r"""The network returns :math:`\hat\varepsilon = (x_t - \alpha_t D) / \sigma_t` (Ho et al., 2020)."""
 
     def forward(self, x_t: Batch, t: Times, **condition: Tensor) -> Posterior:
         alpha, sigma = (expand(v, x_t) for v in (self.schedule.alpha(t), self.schedule.sigma(t)))
@@ -86,6 +87,8 @@ class Preconditioned(Learnt):
     Karras et al., 2022. `variance` v is that of the data: one number, or one per coordinate.
     """
 
+    variance: Tensor
+
     def __init__(self, net: nn.Module, schedule: Schedule, variance: float | Tensor = 1.0) -> None:
         super().__init__(net, schedule)
         self.register_buffer("variance", torch.as_tensor(variance))
@@ -105,7 +108,7 @@ def noise_weight(schedule: Schedule, t: Times) -> Tensor:
     return schedule.level(t) ** -2
 
 
-def data_weight(schedule: Schedule, t: Times) -> Tensor:
+def data_weight(_: Schedule, t: Times) -> Tensor:
     r""":math:`w = 1`: the error of the predicted data."""
     return torch.ones_like(t)
 
@@ -116,7 +119,10 @@ def velocity_weight(schedule: Schedule, t: Times) -> Tensor:
 
 
 def min_snr_weight(schedule: Schedule, t: Times) -> Tensor:
-    r""":math:`w = \min(1 / s^2, 5)` (Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy", 2023)."""
+    r""":math:`w = \min(1 / s^2, 5)`.
+
+    Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy", 2023.
+    """
     return (schedule.level(t) ** -2).clamp(max=5)
 
 
@@ -143,5 +149,5 @@ def denoising_loss(
     """
     error = (x - denoiser(denoiser.schedule.perturb(x, t, noise), t, **condition).mean) ** 2
     seen = torch.ones_like(error) if known is None else known.to(error.dtype)
-    mean = (error * seen).flatten(1).sum(1) / seen.flatten(1).sum(1).clamp(min=1)
+    mean: Tensor = (error * seen).flatten(1).sum(1) / seen.flatten(1).sum(1).clamp(min=1)
     return weight(denoiser.schedule, t) * mean

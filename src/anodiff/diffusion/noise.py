@@ -33,7 +33,7 @@ class Schedule(ABC):
 
     @abstractmethod
     def time(self, level: Times) -> Times:
-        """The t at which :math:`\\sigma_t / \\alpha_t` is `level`, clamped to [0, 1]."""
+        r"""The t at which :math:`\sigma_t / \alpha_t` is `level`, clamped to [0, 1]."""
 
     def level(self, t: Times) -> Times:
         """Noise per unit of signal, increasing in t."""
@@ -49,7 +49,9 @@ class Schedule(ABC):
 
 
 class VP(Schedule):
-    r"""Variance preserving, linear :math:`\beta`: :math:`\log \alpha_t = -\tfrac14 t^2 (\beta_1 - \beta_0) - \tfrac12 t \beta_0`.
+    r"""Variance preserving, linear :math:`\beta_t`:
+
+    .. math:: \log \alpha_t = -\tfrac14 t^2 (\beta_1 - \beta_0) - \tfrac12 t \beta_0 .
 
     The continuous form of Ho et al., "Denoising Diffusion Probabilistic Models", 2020, as in Song et al.,
     "Score-Based Generative Modeling through Stochastic Differential Equations", 2021.
@@ -126,11 +128,11 @@ class EDM(Schedule):
 
     def sigma(self, t: Times) -> Times:
         low, high = self.sigma_min ** (1 / self.rho), self.sigma_max ** (1 / self.rho)
-        return (low + t * (high - low)) ** self.rho
+        return torch.pow(low + t * (high - low), self.rho)
 
     def time(self, level: Times) -> Times:
         low, high = self.sigma_min ** (1 / self.rho), self.sigma_max ** (1 / self.rho)
-        return ((level ** (1 / self.rho) - low) / (high - low)).clamp(0, 1)
+        return torch.clamp((torch.pow(level, 1 / self.rho) - low) / (high - low), 0, 1)
 
 
 class Rectified(Schedule):
