@@ -1,0 +1,18 @@
+"""How a denoiser of normal data tells abnormal from normal; one mechanism, one file."""
+
+from anodiff.scores.base import AnomalyScore
+from anodiff.scores.combine import Hybrid
+from anodiff.scores.likelihood import DenoisingBound
+from anodiff.scores.reconstruction import Residual
+from anodiff.scores.stein import SteinNorm
+from anodiff.scores.time import CategoricalTime, InverseGammaTime, NonParametricTime
+
+SCORES: dict[str, type[AnomalyScore]] = {
+    "residual": Residual,
+    "bound": DenoisingBound,
+    "stein": SteinNorm,
+    "categorical_time": CategoricalTime,
+    "inverse_gamma_time": InverseGammaTime,
+    "nonparametric_time": NonParametricTime,
+    "hybrid": Hybrid,
+}

@@ -60,6 +60,7 @@ class On(AnomalyScore):
     def __init__(self, name: str, score: AnomalyScore) -> None:
         self.name = name
         self.score = score
+        self.needs = score.needs  # type: ignore[misc]
 
     def __call__(self, denoiser: Denoiser, x: Batch, **condition: Tensor) -> Evidence:
         """The evidence of the score on its own denoiser."""
@@ -85,6 +86,7 @@ class Hybrid(AnomalyScore):
     def __init__(self, members: Mapping[str, AnomalyScore], weights: Mapping[str, float] | None = None) -> None:
         self.members = members
         self.weights = weights
+        self.needs = frozenset().union(*(member.needs for member in members.values()))  # type: ignore[misc]
 
     def fit(self, held_out_totals: Totals, scale: Callable[[], Scale]) -> Self:
         """Fit one fresh `scale()` per member on the raw totals of held-out normals, as `member_totals` gives them."""
@@ -140,9 +142,10 @@ class Hybrid(AnomalyScore):
 def parts(score: AnomalyScore) -> Iterator[AnomalyScore]:
     """A score and every score inside it: where to look for those that train a net of their own."""
     yield score
-    inner = score.members.values() if isinstance(score, Hybrid) else [score.score] if isinstance(score, On) else []
+    inner = [*getattr(score, "members", {}).values(), getattr(score, "score", None)]
     for member in inner:
-        yield from parts(member)
+        if isinstance(member, AnomalyScore):
+            yield from parts(member)
 
 
 def _array(total: Tensor) -> Scores:

@@ -29,6 +29,9 @@ def geometric(low: float, high: float, count: int) -> tuple[float, ...]:
     return tuple(float(level) for level in np.geomspace(low, high, count))
 
 
+LEVELS = geometric(0.05, 5, 10)
+
+
 def spacing(levels: Sequence[float]) -> tuple[float, ...]:
     r""":math:`\Delta_k` of each level; 1 for a single one.
 
@@ -48,11 +51,16 @@ def time_of(denoiser: Denoiser, level: float, x: Batch) -> Tensor:
     return denoiser.schedule.time(torch.as_tensor(level, dtype=x.dtype, device=x.device))
 
 
-def ask(denoiser: Denoiser, x: Batch, level: float, **condition: Tensor) -> Posterior:
+def ask(denoiser: Denoiser, x: Batch, level: float, /, **condition: Tensor) -> Posterior:
     """What the denoiser makes of x itself, `(B, *event)`, scaled to a level but without noise."""
+    return ask_noisy(denoiser, x, level, torch.zeros_like(x), **condition)
+
+
+def ask_noisy(denoiser: Denoiser, x: Batch, level: float, noise: Batch, /, **condition: Tensor) -> Posterior:
+    """What the denoiser makes of x, `(B, *event)`, disturbed to a level by standard `noise` shaped like x."""
     t = time_of(denoiser, level, x)
     with torch.no_grad():
-        posterior: Posterior = denoiser(expand(denoiser.schedule.alpha(t), x) * x, t.expand(x.shape[0]), **condition)
+        posterior: Posterior = denoiser(denoiser.schedule.perturb(x, t, noise), t.expand(x.shape[0]), **condition)
     return posterior
 
 
@@ -68,3 +76,9 @@ def shared_out(total: Tensor, shares: Batch) -> Tensor:
     return expand(total, shares) * torch.where(
         summed > 0, shares / summed.clamp(min=torch.finfo(shares.dtype).tiny), even
     )
+
+
+def common_noise(x: Batch, count: int, seed: int) -> Tensor:
+    """`count` draws `(count, *event)` of standard noise that depend on nothing but the event shape and the seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn((count, *x.shape[1:]), generator=generator, dtype=torch.float64).to(x)

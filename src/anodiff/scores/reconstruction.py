@@ -13,10 +13,8 @@ from torch import Tensor
 
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.scores.base import AnomalyScore, Evidence
-from anodiff.scores.levels import ask, geometric, per_item, spacing
+from anodiff.scores.levels import LEVELS, ask, per_item, spacing
 from anodiff.types import Batch
-
-LEVELS = geometric(0.05, 5, 10)
 
 
 class Residual(AnomalyScore):
