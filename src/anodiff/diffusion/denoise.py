@@ -34,6 +34,11 @@ class Denoiser(nn.Module, ABC):
     def forward(self, x_t: Batch, t: Times, **condition: Tensor) -> Posterior:
         """The posterior of x given `x_t` `(B, *event)` at times `t`, `(B,)` or `()`."""
 
+    @property
+    def cost(self) -> int:
+        """Network evaluations per answer."""
+        return 1
+
 
 class Learnt(Denoiser):
     """A denoiser with a network inside; `net(x, t, **condition)` returns a tensor shaped like x."""

@@ -115,7 +115,7 @@ class Empirical(Denoiser):
 
     def _parts(self, x: Tensor, itself: Tensor | None, width: int) -> Iterator[tuple[Tensor, Tensor | None]]:
         size = max(1, self.chunk // max(width, 1))
-        for start in range(0, len(x), size):
+        for start in range(0, max(len(x), 1), size):
             yield x[start : start + size], None if itself is None else itself[start : start + size, None]
 
     def _without(self, square: Tensor, place: Tensor, own: Tensor | None) -> Tensor:
@@ -143,7 +143,7 @@ class Empirical(Denoiser):
         return torch.where(itself >= 0, last - (itself - self.exclude).clamp(min=0) + 1, 0)
 
     def _check(self, k: int, itself: Tensor | None) -> None:
-        left = len(self.rows) if itself is None else len(self.rows) - int(self._excluded(itself).max())
+        left = len(self.rows) - (int(self._excluded(itself).max()) if itself is not None and len(itself) else 0)
         if not 1 <= k <= left:
             raise Misfit(f"{k} neighbours were asked of {left} rows; give at least one row more than are left out.")
 
