@@ -1,0 +1,203 @@
+r"""Columns as coordinates: one small class per kind of column.
+
+Every kind gives a column about the same weight, a total variance of 1 over the rows it was fitted on, so that two
+ordinary rows lie as far apart in a category as in a number, and puts what was never seen at the distance `FAR`.
+
+A share p (of a category, of missing cells) becomes :math:`(1[v] - p) / \sqrt{\max(p (1 - p), f)}` with the floor f:
+rare is far out, but a single odd row in fit does not make a coordinate explode.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from anodiff.types import JSON, Unreadable
+
+FAR = 6.0
+"""Coordinate of what fit never saw: a missing cell, a category; about six standard deviations."""
+FLOOR = 0.05
+"""Least variance by which a share is standardised: a departure of at most 4.5 standard deviations per coordinate."""
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Block(ABC):
+    """Columns of one kind, encoded side by side. Think twice before adding anything here, every kind carries it.
+
+    Attributes:
+        names: the columns, in order.
+        owner: `(width,)`, for each coordinate the position in `names` of the column it belongs to.
+    """
+
+    kind: ClassVar[str]
+    names: list[str]
+    owner: np.ndarray
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
+        """Learn from columns of n rows; `setting` is what the user said beyond the kind."""
+
+    @abstractmethod
+    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates `(n, width)` and missing cells `(n, len(names))`; `start` counts the rows before, for messages."""
+
+    @abstractmethod
+    def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
+        """Coordinates `(n, width)` to one array of n rows per column, of these types."""
+
+    @abstractmethod
+    def config(self) -> JSON:
+        """What was learnt, as JSON."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What was learnt and is an array."""
+        return {}
+
+    @classmethod
+    @abstractmethod
+    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+        """The fitted block."""
+
+    @abstractmethod
+    def describe(self) -> list[JSON]:
+        """Facts for a report, one dict per column."""
+
+
+class Boolean(Block):
+    """True or false as one standardised share; numbers 0 and 1 and the words count as such."""
+
+    kind = "boolean"
+
+    def __init__(self, names: list[str], share: float) -> None:
+        self.names, self.share, self.owner = names, share, np.zeros(1, int)
+
+    @classmethod
+    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
+        return cls(names, float(pc.mean(_truths(columns[0], names[0], 0)).as_py()))
+
+    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        values = _truths(columns[0], self.names[0], start)
+        return share_of(numpy(values.fill_null(False)), self.share)[:, None], nulls(values)[:, None]
+
+    def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
+        return [retyped(pa.array(x[:, 0] > share_of(np.array(0.5), self.share)), types[0])]
+
+    def config(self) -> JSON:
+        return {"names": self.names, "share": self.share}
+
+    @classmethod
+    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+        return cls(list(config["names"]), float(config["share"]))
+
+    def describe(self) -> list[JSON]:
+        return [{"name": self.names[0], "kind": self.kind, "share_true": self.share}]
+
+
+class Empty(Block):
+    """A column without a single value in fit: nothing to expect, and a value that arrives is far from it."""
+
+    kind = "empty"
+
+    def __init__(self, names: list[str]) -> None:
+        self.names, self.owner = names, np.zeros(1, int)
+
+    @classmethod
+    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
+        return cls(names)
+
+    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        missing = nulls(columns[0])[:, None]
+        return np.where(missing, 0.0, FAR), missing
+
+    def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
+        return [pa.nulls(len(x), types[0])]
+
+    def config(self) -> JSON:
+        return {"names": self.names}
+
+    @classmethod
+    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+        return cls(list(config["names"]))
+
+    def describe(self) -> list[JSON]:
+        return [{"name": self.names[0], "kind": self.kind}]
+
+
+def share_of(hit: np.ndarray, share: np.ndarray | float) -> np.ndarray:
+    """A hit (1) or not (0), standardised by the share of hits with its variance floored."""
+    share = np.asarray(share, float)
+    return np.asarray((hit - share) / np.sqrt(np.maximum(share * (1 - share), FLOOR)))
+
+
+def numpy(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    """Arrow to numpy, one array."""
+    return np.asarray(
+        column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(zero_copy_only=False)
+    )
+
+
+def nulls(column: pa.ChunkedArray) -> np.ndarray:
+    """Missing cells `(n,)`: null or not a number."""
+    floating = pa.types.is_floating(column.type)
+    return numpy(pc.is_null(column, nan_is_null=True) if floating else pc.is_null(column))
+
+
+def words(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """The values as text, the form in which categories are compared and kept."""
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    try:
+        return pc.cast(column, pa.string())
+    except pa.ArrowException:
+        raise Unreadable(
+            f"column {name} holds {column.type}, which is not one value per cell; drop it or split it."
+        ) from None
+
+
+def retyped(values: pa.Array, type: pa.DataType) -> pa.Array:
+    """Values as `type`, where text is the way between types that do not convert."""
+    if pa.types.is_dictionary(type):
+        return retyped(values, type.value_type).dictionary_encode().cast(type)
+    try:
+        return values.cast(type)
+    except pa.ArrowException:
+        return values.cast(pa.string()).cast(type)
+
+
+def is_text(type: pa.DataType) -> bool:
+    """Whether cells hold words, plainly or as codes of a dictionary."""
+    type = type.value_type if pa.types.is_dictionary(type) else type
+    return bool(pa.types.is_string(type) or pa.types.is_large_string(type) or str(type) == "string_view")
+
+
+def parsed(column: pa.ChunkedArray, type: pa.DataType, name: str, start: int, expected: str) -> pa.ChunkedArray:
+    """The column as `type`, or a refusal that names the first cell that is not one."""
+    try:
+        return pc.cast(words(column, name) if is_text(column.type) else column, type)
+    except pa.ArrowException:
+        pass
+    for row, value in enumerate(column):
+        try:
+            pc.cast(value, type)
+        except pa.ArrowException:
+            held = f"the text {value.as_py()!r}" if is_text(column.type) else repr(value.as_py())
+            raise Unreadable(f"column {name} holds {held} in row {start + row + 1}, where {expected} were.") from None
+    raise Unreadable(f"column {name} holds {column.type}, where {expected} were; convert it.")
+
+
+def _truths(column: pa.ChunkedArray, name: str, start: int) -> pa.ChunkedArray:
+    truths = parsed(column, pa.bool_(), name, start, "true and false")
+    if pa.types.is_boolean(column.type) or is_text(column.type):
+        return truths
+    odd = numpy(pc.and_(truths, pc.not_equal(column, pa.scalar(1).cast(column.type))).fill_null(False))
+    if odd.any():
+        row = int(odd.argmax())
+        raise Unreadable(
+            f"column {name} holds {column[row].as_py()!r} in row {start + row + 1}, where true and false were."
+        )
+    return truths

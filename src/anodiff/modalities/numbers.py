@@ -1,0 +1,210 @@
+r"""Numeric columns, all of a table in one block: standardise, then keep what is extreme finite,
+
+.. math:: u = \frac{v - \mu}{s}, \qquad x = u \;\text{ for } |u| \le c, \quad
+    \operatorname{sign}(u)\, c\, (1 + \log(|u| / c)) \;\text{ beyond,}
+
+with c = 10: a bijection with a continuous slope, under which even 1e308 stays finite in single precision. A column of
+which the standard deviation is more than ten times the body's (its interquartile range over 1.349) is taken as
+:math:`\operatorname{asinh}((v - \text{median}) / \text{body})` first, or its body would be squeezed to a point.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from anodiff.modalities.columns import Arrays, Block, nulls, numpy, parsed, retyped
+from anodiff.types import JSON, Unreadable
+
+KNEE = 10.0
+HEAVY = 10.0
+QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
+LARGEST = np.finfo(np.float64).max
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The map v ↔ x of d columns; every attribute is `(d,)`. `body` is 0 where no asinh is taken."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    median: np.ndarray
+    body: np.ndarray
+
+    @classmethod
+    def fit(cls, values: np.ndarray, quartiles: np.ndarray | None = None) -> Self:
+        """From values `(n, d)` with NaN for missing; asinh is considered only where `quartiles` `(3, d)` are given."""
+        mean, scale = moments(values)
+        median = body = np.zeros_like(mean)
+        if quartiles is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                width = (quartiles[2] - quartiles[0]) / 1.349
+            body = np.where((width > 0) & (scale > HEAVY * width), width, 0.0)
+            median = np.where(body > 0, quartiles[1], 0.0)
+            mean_t, scale_t = moments(_compress(values, median, body))
+            mean, scale = np.where(body > 0, mean_t, mean), np.where(body > 0, scale_t, scale)
+        return cls(mean, scale, median, body)
+
+    def forward(self, values: np.ndarray) -> np.ndarray:
+        """Values `(n, d)` to coordinates."""
+        if self.body.any():
+            values = _compress(values, self.median, self.body)
+        with np.errstate(over="ignore", invalid="ignore"):
+            u = (values - self.mean) / self.scale
+            if not np.isfinite(u).all():
+                u = np.where(np.isinf(u), values / self.scale - self.mean / self.scale, u)
+        return squash(np.clip(u, -LARGEST, LARGEST))
+
+    def back(self, x: np.ndarray) -> np.ndarray:
+        """Coordinates `(n, d)` to values."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = np.clip(self.mean + unsquash(x) * self.scale, -LARGEST, LARGEST)
+            if self.body.any():
+                values = np.where(self.body > 0, self.median + self.body * np.sinh(values), values)
+        return np.clip(values, -LARGEST, LARGEST)
+
+
+class Numbers(Block):
+    """All numeric columns of a table: one coordinate each."""
+
+    kind = "numeric"
+
+    def __init__(self, names: list[str], scale: Scale, quantiles: np.ndarray) -> None:
+        self.names, self.scale, self.quantiles = names, scale, quantiles
+        self.owner = np.arange(len(names))
+
+    @classmethod
+    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
+        values = _matrix(names, columns, 0)
+        q = _quantiles(values, (*QUANTILES, 0.25, 0.75))
+        return cls(names, Scale.fit(values, q[[5, 2, 6]]), q[:5])
+
+    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        values = _matrix(self.names, columns, start)
+        return self.scale.forward(values), np.isnan(values)
+
+    def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
+        return [typed(column, type) for column, type in zip(self.scale.back(x).T, types, strict=True)]
+
+    def config(self) -> JSON:
+        return {"names": self.names}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {**vars(self.scale), "quantiles": self.quantiles}
+
+    @classmethod
+    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+        d = len(config["names"])
+        scale = Scale(*(_vector(arrays[key], (d,)) for key in ("mean", "scale", "median", "body")))
+        return cls(list(config["names"]), scale, _vector(arrays["quantiles"], (len(QUANTILES), d)))
+
+    def describe(self) -> list[JSON]:
+        keys = ("min", "q05", "median", "q95", "max")
+        return [
+            {
+                "name": name,
+                "kind": self.kind,
+                **dict(zip(keys, map(float, q), strict=True)),
+                "heavy_tailed": bool(body > 0),
+            }
+            for name, q, body in zip(self.names, self.quantiles.T, self.scale.body, strict=True)
+        ]
+
+
+def squash(u: np.ndarray) -> np.ndarray:
+    """The identity up to ten, logarithmic beyond."""
+    size = np.abs(u)
+    return np.where(size <= KNEE, u, np.sign(u) * KNEE * (1 + np.log(np.maximum(size, KNEE) / KNEE)))
+
+
+def unsquash(x: np.ndarray) -> np.ndarray:
+    """The inverse of `squash`."""
+    size = np.abs(x)
+    return np.where(size <= KNEE, x, np.sign(x) * KNEE * np.exp(np.clip(size / KNEE - 1, 0, 707)))
+
+
+def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation `(d,)` of what is not NaN, without overflow.
+
+    A column that does not vary is scaled by a hundredth of its value (by 1 where that is 0), so that any departure
+    from it shows.
+    """
+    there = ~np.isnan(values)
+    count = np.maximum(there.sum(0), 1)
+    filled = np.where(there, values, 0.0)
+    size = np.abs(filled).max(0, initial=0.0)
+    size = np.where(size > 0, size, 1.0)
+    filled /= size
+    mean = filled.sum(0) / count
+    spread = np.sqrt((np.where(there, filled - mean, 0.0) ** 2).sum(0) / count)
+    constant = spread <= 1e-15 * np.abs(mean)
+    scale = np.where(constant, np.where(mean != 0, np.abs(mean) / 100, 1.0 / size), spread)
+    return mean * size, np.maximum(scale * size, np.finfo(np.float64).tiny)
+
+
+def typed(values: np.ndarray, type: pa.DataType) -> pa.Array:
+    """Floats `(n,)` as an array of `type`, rounded where it is whole and clipped to what it can hold."""
+    if pa.types.is_floating(type):
+        dtype = type.to_pandas_dtype()
+        limit = np.finfo(dtype).max
+        return pa.array(np.clip(values, -limit, limit).astype(dtype))
+    if pa.types.is_decimal(type):
+        limit = 10.0 ** (type.precision - type.scale) * (1 - 1e-15)
+        return pa.array(np.clip(values, -limit, limit)).cast(type, safe=False)
+    if pa.types.is_boolean(type):
+        return pa.array(values > 0.5)
+    if not pa.types.is_integer(type) and not pa.types.is_temporal(type):
+        return retyped(pa.array(values), type)
+    whole = np.dtype(type.to_pandas_dtype()) if pa.types.is_integer(type) else np.dtype(f"i{type.bit_width // 8}")
+    info = np.iinfo(whole)
+    low, high = float(info.min), np.nextafter(float(info.max), 0) if info.bits == 64 else float(info.max)
+    integers = pa.array(np.rint(np.clip(values, low, high)).astype(whole))
+    return integers if pa.types.is_integer(type) else integers.cast(type)
+
+
+def numbers(column: pa.ChunkedArray, name: str, start: int) -> np.ndarray:
+    """A column as float64 `(n,)`, NaN where missing."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_temporal(column.type):
+        column = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64())
+    if pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64(), safe=False)
+    if not pa.types.is_floating(column.type):
+        column = parsed(column, pa.float64(), name, start, "numbers")
+    return np.where(nulls(column), np.nan, numpy(column)) if column.null_count else numpy(column)
+
+
+def _matrix(names: Sequence[str], columns: Sequence[pa.ChunkedArray], start: int) -> np.ndarray:
+    values = np.empty((len(columns[0]), len(columns)))
+    for i, (name, column) in enumerate(zip(names, columns, strict=True)):
+        values[:, i] = numbers(column, name, start)
+    if np.isinf(values).any():
+        row, i = (int(k) for k in np.argwhere(np.isinf(values))[0])
+        raise Unreadable(
+            f"column {names[i]} holds {values[row, i]} in row {start + row + 1}; numbers must be finite: "
+            "correct it, drop the row, or leave the cell empty if it is missing."
+        )
+    return values
+
+
+def _compress(values: np.ndarray, median: np.ndarray, body: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = (values - median) / np.where(body > 0, body, 1.0)
+        return np.where(body > 0, np.arcsinh(np.clip(z, -LARGEST, LARGEST)), values)
+
+
+def _quantiles(values: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    filled = np.where(np.isnan(values).all(0), 0.0, values)
+    if np.isnan(filled).any():
+        return np.asarray(np.nanquantile(filled, levels, axis=0, method="nearest"))
+    return np.asarray(np.quantile(filled, levels, axis=0, method="nearest"))
+
+
+def _vector(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(array, float)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise ValueError(f"an array of shape {array.shape}, where {shape} finite numbers belong")
+    return array

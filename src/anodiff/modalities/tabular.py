@@ -1,0 +1,312 @@
+"""Tables: every column becomes coordinates of about the same weight, and coordinates become columns again.
+
+A row of a table is `x` `(D,)`: the numeric columns first, then the others in their order, then one indicator for each
+column that had missing cells in fit, and last one coordinate for cells that are missing where fit had none. Missing is
+information, not an error: such a cell is 0 and not known, and the indicators are always known.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from anodiff.data.readers import read
+from anodiff.data.table import Table, native
+from anodiff.modalities.base import Encoded, Modality
+from anodiff.modalities.categories import Categorical, Ordinal
+from anodiff.modalities.columns import FAR, Block, Boolean, Empty, is_text, nulls, share_of
+from anodiff.modalities.numbers import Numbers
+from anodiff.modalities.times import Datetime
+from anodiff.types import JSON, BadModel, Misfit, Unreadable
+
+BLOCKS: dict[str, type[Block]] = {
+    "numeric": Numbers,
+    "categorical": Categorical,
+    "boolean": Boolean,
+    "ordinal": Ordinal,
+    "datetime": Datetime,
+    "empty": Empty,
+}
+
+
+class Tabular(Modality):
+    """Rows of a table as vectors.
+
+    Args:
+        kinds: for columns whose type misleads, "numeric", "categorical", "boolean", "ordinal" or "datetime" by column
+            name; a list of categories from low to high means ordinal in that order.
+        missing: "allow", or "refuse" to be told of the first missing cell.
+
+    >>> table = Tabular().fit(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    >>> table.encode(np.array([[2.0, 5.1]])).x
+    tensor([[0., 2., 0.]])
+    """
+
+    def __init__(self, kinds: Mapping[str, str | Sequence[str]] | None = None, missing: str = "allow") -> None:
+        self.kinds = kinds
+        self.missing = missing
+
+    def fit(self, X: Any) -> Self:
+        """Learn the kind and the scale of every column of `X`, anything that `anodiff.data.read` reads, n ≥ 2 rows."""
+        table = read(X)
+        self._check_settings(table)
+        self.arrow_schema_, self.kind_, self.dtype_ = table.arrow.schema, table.kind, table.dtype
+        self.blocks_ = list(self._fitted_blocks(table.arrow))
+        self.shares_ = np.zeros(len(self.columns))
+        _, missing = self._blocks_encode(table)
+        self.shares_ = missing.mean(0)
+        return self
+
+    def encode(self, X: Any) -> Encoded:
+        """Rows to `x` and `known`, `(n, D)`; columns are matched by name, those of an array by position.
+
+        Raises:
+            Unreadable: the columns or what is in them are not those of fit.
+        """
+        table = self._matched(read(X, like=self.arrow_schema))
+        x, missing = self._blocks_encode(table)
+        known = ~missing[:, self._owner]
+        x[~known] = 0.0
+        extra = share_of(missing[:, self._indicated], self.shares_[self._indicated])
+        unexpected = FAR * np.sqrt((missing & (self.shares_ == 0)).sum(1, keepdims=True))
+        x = np.hstack([x, extra, unexpected]).astype(np.float32)
+        known = np.hstack([known, np.ones((len(x), extra.shape[1] + 1), bool)])
+        return Encoded(torch.from_numpy(x), torch.from_numpy(known))
+
+    def decode(self, x: Tensor, known: Tensor | None = None, kind: str | None = None, index: Any = None) -> Any:
+        """Rows `(n, D)` as a table of the kind and types given to fit.
+
+        Args:
+            x: coordinates.
+            known: where False for a whole column, its cell comes back missing; without it only indicators say so.
+            kind: another kind of table: numpy, pandas, polars or pyarrow.
+            index: for pandas, the index of the rows.
+        """
+        values = x.detach().cpu().numpy().astype(np.float64)
+        missing = self._absent(values, known)
+        fields = {field.name: field.type for field in self.arrow_schema_}
+        columns, start = {}, 0
+        for block in self.blocks_:
+            end = start + len(block.owner)
+            decoded = block.decode(values[:, start:end], [fields[name] for name in block.names])
+            columns.update(zip(block.names, decoded, strict=True))
+            start = end
+        masked = [_masked(columns[name], missing[:, i]) for i, name in enumerate(self.columns)]
+        dtype = self.dtype_ if kind in (None, "numpy") else None
+        return native(pa.table(masked, schema=self.arrow_schema_), kind or self.kind_, dtype, index)
+
+    def locate(self, map: Tensor, known: Tensor | None = None) -> np.ndarray:
+        """Evidence per coordinate `(n, D)` summed to columns `(n, len(columns))`; rows keep their sum.
+
+        What lies on the last coordinate (unexpectedly missing) goes in equal parts to the columns that are not
+        `known` in that row and were never missing in fit, or to all columns where there is none.
+        """
+        evidence = map.detach().cpu().numpy().astype(np.float64)
+        owner = self.owners[:-1]
+        by_column = np.argsort(owner, kind="stable")
+        starts = np.searchsorted(owner[by_column], np.arange(len(self.columns)))
+        located = np.add.reduceat(evidence[:, by_column], starts, axis=1)
+        blamed = self._unknown(known, len(evidence)) & (self.shares_ == 0)
+        blamed |= ~blamed.any(1, keepdims=True)
+        return np.asarray(located + evidence[:, -1:] * blamed / blamed.sum(1, keepdims=True))
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns, in the order of fit."""
+        return list(self.arrow_schema.names)
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """Columns and types of fit: what `anodiff.data` needs to read a csv as the same types."""
+        return self._fitted.arrow_schema_
+
+    @property
+    def owners(self) -> np.ndarray:
+        """For each of the D coordinates the position of its column, -1 for the last, which all columns share."""
+        return np.concatenate([self._owner, self._indicated, [-1]])
+
+    def describe(self) -> list[JSON]:
+        """Facts for a report, one dict per column: name, kind, type, share missing, and its range or categories."""
+        facts = {fact["name"]: fact for block in self._fitted.blocks_ for fact in block.describe()}
+        return [
+            {**facts[field.name], "type": str(field.type), "missing": float(share)}
+            for field, share in zip(self.arrow_schema_, self.shares_, strict=True)
+        ]
+
+    def config(self) -> JSON:
+        return {
+            "kinds": None if self.kinds is None else dict(self.kinds),
+            "missing": self.missing,
+            "schema": base64.b64encode(self.arrow_schema.serialize().to_pybytes()).decode(),
+            "kind": self.kind_,
+            "dtype": self.dtype_,
+            "blocks": [{"kind": block.kind, **block.config()} for block in self.blocks_],
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        named = {f"{i}.{k}": a for i, block in enumerate(self._fitted.blocks_) for k, a in block.arrays().items()}
+        return {**named, "shares": self.shares_}
+
+    @classmethod
+    def restore(cls, config: JSON, arrays: Mapping[str, np.ndarray]) -> Self:
+        try:
+            table = cls(config["kinds"], config["missing"])
+            table.arrow_schema_ = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(config["schema"])))
+            table.kind_, table.dtype_ = config["kind"], config["dtype"]
+            table.blocks_ = [
+                BLOCKS[block["kind"]].restore(
+                    block, {k.removeprefix(f"{i}."): a for k, a in arrays.items() if k.startswith(f"{i}.")}
+                )
+                for i, block in enumerate(config["blocks"])
+            ]
+            table.shares_ = np.asarray(arrays["shares"], float)
+            if sorted(name for block in table.blocks_ for name in block.names) != sorted(table.columns):
+                raise ValueError("columns and their encodings do not match")
+            if table.shares_.shape != (len(table.columns),):
+                raise ValueError("shares of missing cells do not match the columns")
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, pa.ArrowException, OSError) as error:
+            raise BadModel(
+                f"the table encoding is damaged ({type(error).__name__}: {error}); save the model again."
+            ) from None
+        return table
+
+    @property
+    def _fitted(self) -> Self:
+        if not hasattr(self, "blocks_"):
+            raise Misfit("this Tabular has not seen data; call fit first.")
+        return self
+
+    @property
+    def _owner(self) -> np.ndarray:
+        """Of the blocks' coordinates."""
+        place = {name: i for i, name in enumerate(self.columns)}
+        return np.concatenate([np.array([place[name] for name in block.names])[block.owner] for block in self.blocks_])
+
+    @property
+    def _indicated(self) -> np.ndarray:
+        return np.flatnonzero(self.shares_ > 0)
+
+    def _check_settings(self, table: Table) -> None:
+        if self.missing not in ("allow", "refuse"):
+            raise Misfit(f"missing is {self.missing!r}; choose 'allow' or 'refuse'.")
+        unknown = set(self.kinds or {}) - set(table.names)
+        if unknown:
+            raise Misfit(
+                f"kinds names {', '.join(sorted(unknown))}, which the table lacks; it has {_few(table.names)}."
+            )
+        wrong = [kind for kind in (self.kinds or {}).values() if isinstance(kind, str) and kind not in BLOCKS]
+        if wrong:
+            raise Misfit(f"no kind of column is called {wrong[0]!r}; choose one of {', '.join(BLOCKS)}.")
+        if not table.names:
+            raise Unreadable("the table has 0 columns (0 features); give at least one.")
+        if len(table) < 2:
+            raise Unreadable(f"fit needs at least 2 rows to learn what varies; the table has {len(table)} (n_samples).")
+
+    def _fitted_blocks(self, arrow: pa.Table) -> Iterator[Block]:
+        kinds = {field.name: self._kind(field, arrow[field.name]) for field in arrow.schema}
+        numeric = [name for name, kind in kinds.items() if kind == "numeric"]
+        if numeric:
+            yield Numbers.fit(numeric, [arrow[name] for name in numeric])
+        for name, kind in kinds.items():
+            if kind != "numeric":
+                setting = None if isinstance(self.kinds, type(None)) else self.kinds.get(name)
+                yield BLOCKS[kind].fit([name], [arrow[name]], None if isinstance(setting, str) else setting)
+
+    def _kind(self, field: pa.Field, column: pa.ChunkedArray) -> str:
+        asked = (self.kinds or {}).get(field.name)
+        if nulls(column).all():
+            return "empty"
+        if asked is not None:
+            return asked if isinstance(asked, str) else "ordinal"
+        return kind_of(field)
+
+    def _blocks_encode(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates of the blocks, and missing cells in the order of the columns."""
+        parts, order = [], np.array([self.columns.index(name) for block in self.blocks_ for name in block.names])
+        for block in self.blocks_:
+            parts.append(block.encode([table.arrow[name] for name in block.names], table.start))
+        missing = np.empty((len(table), len(self.columns)), bool)
+        missing[:, order] = np.hstack([m for _, m in parts])
+        if self.missing == "refuse" and missing.any():
+            row, i = (int(k) for k in np.argwhere(missing)[0])
+            raise Unreadable(
+                f"column {self.columns[i]} is missing in row {table.start + row + 1}; fill it, or allow it with missing='allow'."
+            )
+        return np.hstack([x for x, _ in parts]), missing
+
+    def _matched(self, table: Table) -> Table:
+        fitted_named = self.columns != [f"x{i}" for i in range(len(self.columns))]
+        if table.named and fitted_named:
+            check_columns(self.columns, table.names)
+            arrow = table.arrow.select(self.columns)
+        elif len(table.names) != len(self.columns):
+            raise Unreadable(
+                f"the table has {len(table.names)} columns, fit had {len(self.columns)}; give the same columns."
+            )
+        else:
+            arrow = table.arrow.rename_columns(self.columns)
+        return Table(arrow, table.kind, table.dtype, table.index, table.start)
+
+    def _unknown(self, known: Tensor | None, n: int) -> np.ndarray:
+        """Columns of which no coordinate is known, `(n, len(columns))`."""
+        unknown = np.zeros((n, len(self.columns)), bool)
+        if known is not None:
+            unknown[:, self._owner] = ~known.detach().cpu().numpy()[:, : len(self._owner)]
+        return unknown
+
+    def _absent(self, x: np.ndarray, known: Tensor | None) -> np.ndarray:
+        missing = self._unknown(known, len(x))
+        indicated = self._indicated
+        at = x[:, len(self._owner) : -1]
+        missing[:, indicated] |= at > share_of(np.array(0.5), self.shares_[indicated])
+        return missing
+
+
+def kind_of(field: pa.Field) -> str:
+    """The kind of a column by its type."""
+    type = field.type
+    if pa.types.is_boolean(type):
+        return "boolean"
+    if pa.types.is_dictionary(type):
+        enum = any(key.startswith(b"_PL_ENUM") for key in field.metadata or {})
+        return "ordinal" if type.ordered and not enum else "categorical"
+    if is_text(type):
+        return "categorical"
+    if pa.types.is_timestamp(type) or pa.types.is_date(type):
+        return "datetime"
+    if any(
+        test(type) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_temporal)
+    ):
+        return "numeric"
+    raise Unreadable(
+        f"column {field.name} holds {type}, which is not one value per cell; drop it or split it into columns."
+    )
+
+
+def check_columns(fitted: Sequence[str], given: Sequence[str]) -> None:
+    """Refuse a table whose columns are not those of `fit`.
+
+    >>> check_columns(["flow", "temp"], ["flow", "tmp"])
+    Traceback (most recent call last):
+    ...
+    anodiff.types.Unreadable: columns differ from those of fit: missing temp; unexpected tmp.
+    """
+    missing = [name for name in fitted if name not in set(given)]
+    unexpected = [name for name in given if name not in set(fitted)]
+    parts = [f"{word} {_few(names)}" for word, names in (("missing", missing), ("unexpected", unexpected)) if names]
+    if parts:
+        raise Unreadable(f"columns differ from those of fit: {'; '.join(parts)}.")
+
+
+def _few(names: Sequence[str], most: int = 10) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _masked(values: pa.Array, missing: np.ndarray) -> pa.Array:
+    if not missing.any():
+        return values
+    return pa.chunked_array([values.take(pa.array(np.arange(len(values)), mask=missing))])
