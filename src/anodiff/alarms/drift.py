@@ -17,9 +17,11 @@ import numpy as np
 from scipy.special import kolmogorov
 from scipy.stats import chi2_contingency
 
-from anodiff.alarms.base import check_rate, percent
+from anodiff.alarms.base import check_rate, finite, percent
 from anodiff.alarms.discovery import q_values
-from anodiff.types import JSON, Unreadable
+from anodiff.types import JSON, BadModel, Unreadable
+
+TELLING = 0.9
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def sketch_numbers(values: np.ndarray, points: int = 200) -> Numbers:
     ordered = np.sort(_missing_lowest(values))
     if not len(ordered):
         raise Unreadable("a column of 0 rows has no distribution to remember; give at least one row.")
-    at = np.unique(ordered[np.linspace(0, len(ordered) - 1, points).astype(np.intp)])
+    at = np.unique(np.append(-np.inf, ordered[np.linspace(0, len(ordered) - 1, points).astype(np.intp)]))
     below, upto = _shares(ordered, at)
     return Numbers(len(ordered), [None if v == -np.inf else float(v) for v in at], below.tolist(), upto.tolist())
 
@@ -79,8 +81,18 @@ def sketch_config(sketch: Sketch) -> JSON:
 
 
 def restore_sketch(config: JSON) -> Sketch:
-    """The sketch that `sketch_config` wrote."""
-    return Counts(**config) if "counts" in config else Numbers(**config)
+    """The sketch that `sketch_config` wrote; raises `BadModel` where it is damaged."""
+    try:
+        if "counts" in config:
+            return sketch_counts(config["counts"])
+        sketch = Numbers(**config)
+        for name, values in asdict(sketch).items():
+            finite([v for v in np.atleast_1d(values) if v is not None], name, at_least=1)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BadModel(f"the saved sketch of a column is damaged ({error}); fit the detector again.") from error
+    if sketch.n < 1 or not len(sketch.points) == len(sketch.below) == len(sketch.upto):
+        raise BadModel("the saved sketch of a column has points without shares; fit the detector again.")
+    return sketch
 
 
 def watch(
@@ -124,19 +136,19 @@ def _compare(
 
 
 def compare_numbers(old: Numbers, values: np.ndarray) -> tuple[float, float, str]:
-    """Gap, p-value and words of new `values` `(m,)`."""
+    """Gap, p-value and words of new `values` `(m,)`; the words name the lowest place that shows most of it."""
     ordered = np.sort(_missing_lowest(values))
     if not len(ordered):
         raise Unreadable("a column of 0 new rows cannot be compared; give at least one row.")
     at = np.array([-np.inf if v is None else v for v in old.points])
-    gaps = np.abs(np.stack(_shares(ordered, at)) - np.array([old.below, old.upto]))
-    side, i = np.unravel_index(int(gaps.argmax()), gaps.shape)
-    gap, m = float(gaps[side, i]), len(ordered)
-    before = (old.below, old.upto)[side][i]
-    now = float(_shares(ordered, at)[side][i])
+    before, now = np.column_stack([old.below, old.upto]), np.column_stack(_shares(ordered, at))
+    gaps = np.abs(now - before)
+    gap, m = float(gaps.max()), len(ordered)
+    i, side = np.unravel_index(int(np.argmax(gaps >= TELLING * gap)), gaps.shape)
     place = "is missing" if at[i] == -np.inf else f"is {('below', 'at most')[side]} {at[i]:.4g}"
+    rows = f"in {percent(before[i, side])} of training rows and in {percent(now[i, side])} of new rows"
     p = float(kolmogorov(np.sqrt(old.n * m / (old.n + m)) * gap))
-    return gap, p, f"{place} in {percent(before)} of training rows and in {percent(now)} of new rows"
+    return gap, p, f"{place} {rows}"
 
 
 def compare_counts(old: Counts, new: Counts) -> tuple[float, float, str]:
@@ -164,7 +176,7 @@ def _missing_lowest(values: np.ndarray) -> np.ndarray:
         numbers = np.asarray(values, dtype=np.float64).ravel()
     except (TypeError, ValueError) as error:
         raise Unreadable(f"a numeric column holds what is not a number ({error}); give counts per category.") from error
-    return np.where(np.isnan(numbers), -np.inf, numbers)
+    return np.where(np.isnan(numbers), -np.inf, np.minimum(numbers, np.finfo(np.float64).max))
 
 
 def _shares(ordered: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

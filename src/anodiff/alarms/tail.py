@@ -4,7 +4,10 @@ r"""Peaks over a threshold: beyond the sample, a generalised Pareto tail through
 
 and the conformal p-value up to u. Siffer et al., "Anomaly detection in streams with extreme value theory", 2017;
 Pickands, "Statistical inference using extreme order statistics", 1975. A **model extrapolates** here: what holds below
-u by counting alone holds above u only if scores of normals have a regular tail. `interval` says how uncertain it is.
+u by counting alone holds above u only if scores of normals have a regular tail. `interval` says how uncertain it is:
+over draws of held-out normals the true rate is about the wanted one in the median, but on average 1.3 times it at 1/n,
+3 times at 0.1/n and 10 times at 0.01/n (exponential, normal, Pareto; n from 30 to 10,000). To be sure, take the
+upper end of the interval.
 
 Where a fitted tail ends (:math:`\xi < 0`) the curve must not: what N scores cannot exclude stays possible. So
 :math:`\bar G` is a blend of the Pareto, of an exponential of the mean excess with weight 1/(N + 1), and, far below any
