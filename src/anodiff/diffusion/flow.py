@@ -89,7 +89,7 @@ class Flow:
     def __init__(
         self,
         denoiser: Denoiser,
-        steps: int = 48,
+        steps: int = 32,
         least: float = 0.01,
         divergence: Divergence | None = None,
         mean: float | Tensor = 0.0,
