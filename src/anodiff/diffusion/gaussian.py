@@ -45,7 +45,7 @@ class Gaussian(Denoiser):
 
     def _keep(self, mean: Tensor, values: Tensor, vectors: Tensor, rest: Tensor, schedule: Schedule) -> None:
         finfo = torch.finfo(values.dtype)
-        least = values.max().clamp(min=finfo.tiny / finfo.eps) * finfo.eps
+        least = torch.cat([values, rest[None]]).max().clamp(min=finfo.tiny / finfo.eps) * finfo.eps
         self.register_buffer("mean", mean)
         self.register_buffer("values", values.clamp(min=least))
         self.register_buffer("vectors", vectors)
@@ -162,7 +162,7 @@ class GaussianMixture(Denoiser):
         return cls(weights, means, covariances, schedule)
 
     def forward(self, x_t: Batch, t: Times, **_: Tensor) -> Posterior:
-        share = torch.softmax(self._joint(x_t, t), 0).reshape(-1, len(x_t), *[1] * (x_t.ndim - 1))
+        share = torch.softmax(self._joint(x_t, t), 0).reshape(len(self.parts), len(x_t), *[1] * (x_t.ndim - 1))
         answers = [part(x_t, t) for part in self.parts]
         means, variances = torch.stack([a.mean for a in answers]), torch.stack([a.variance for a in answers])
         mean = (share * means).sum(0)
