@@ -2,17 +2,21 @@
 
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import Hybrid
-from anodiff.scores.likelihood import DenoisingBound
-from anodiff.scores.reconstruction import Residual
+from anodiff.scores.imputation import Imputation
+from anodiff.scores.likelihood import DenoisingBound, FlowLikelihood
+from anodiff.scores.reconstruction import Reconstruction, Residual
 from anodiff.scores.stein import SteinNorm
 from anodiff.scores.time import CategoricalTime, InverseGammaTime, NonParametricTime
 
 SCORES: dict[str, type[AnomalyScore]] = {
     "residual": Residual,
+    "reconstruction": Reconstruction,
+    "likelihood": FlowLikelihood,
     "bound": DenoisingBound,
     "stein": SteinNorm,
     "categorical_time": CategoricalTime,
     "inverse_gamma_time": InverseGammaTime,
     "nonparametric_time": NonParametricTime,
+    "imputation": Imputation,
     "hybrid": Hybrid,
 }

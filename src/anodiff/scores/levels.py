@@ -76,9 +76,3 @@ def shared_out(total: Tensor, shares: Batch) -> Tensor:
     return expand(total, shares) * torch.where(
         summed > 0, shares / summed.clamp(min=torch.finfo(shares.dtype).tiny), even
     )
-
-
-def common_noise(x: Batch, count: int, seed: int) -> Tensor:
-    """`count` draws `(count, *event)` of standard noise that depend on nothing but the event shape and the seed."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn((count, *x.shape[1:]), generator=generator, dtype=torch.float64).to(x)
