@@ -24,7 +24,8 @@ def stream(path: Path, rows: int, like: pa.Schema | None = None) -> Stream:
     suffix = Path(name).suffix
     if suffix in (".xlsx", ".xls", ".ods", ".json", ".feather", ".pkl", ".pickle", ".zip"):
         raise Unreadable(f"{path.name}: cannot read {suffix} files; save the table as csv or parquet.")
-    return rebatched(_guarded(READERS.get(suffix, text.batches), path, rows, like), rows)
+    tables = READERS[suffix](path, rows) if suffix in READERS else text.batches(path, like)
+    return rebatched(_guarded(tables, path), rows)
 
 
 def rebatched(tables: Iterable[pa.Table], rows: int) -> Stream:
@@ -40,21 +41,23 @@ def rebatched(tables: Iterable[pa.Table], rows: int) -> Stream:
         yield held
 
 
-def _guarded(reader: Callable[..., Stream], path: Path, rows: int, like: pa.Schema | None) -> Stream:
+def _guarded(tables: Stream, path: Path) -> Stream:
+    """What goes wrong while reading, in one sentence."""
     try:
-        yield from reader(path, rows, like)
+        yield from tables
     except Unreadable:
         raise
     except PermissionError:
         raise Unreadable(f"{path.name}: no permission to read it; check its owner and mode.") from None
     except (pa.ArrowException, OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile) as error:
-        detail = str(error).strip().splitlines()[0][:160].rstrip(".") if str(error).strip() else type(error).__name__
+        detail = next(iter(str(error).strip().splitlines()), type(error).__name__)[:160].rstrip(".")
+        promised = path.suffix or "table"
         raise Unreadable(
-            f"{path.name}: damaged or not the {path.suffix or 'table'} file that its name says ({detail}); write or copy it again."
+            f"{path.name}: damaged, or not the {promised} file that its name says ({detail}); write or copy it again."
         ) from None
 
 
-def _parquet(path: Path, rows: int, like: pa.Schema | None = None) -> Stream:
+def _parquet(path: Path, rows: int) -> Stream:
     with pq.ParquetFile(path) as file:
         yield file.schema_arrow.empty_table()
         for batch in file.iter_batches(batch_size=rows):
@@ -69,7 +72,7 @@ def _folder(path: Path, rows: int) -> Stream:
         )
     names: list[str] | None = None
     for part in parts:
-        for table in _guarded(_parquet, part, rows, None):
+        for table in _guarded(_parquet(part, rows), part):
             names = names or table.column_names
             if set(table.column_names) != set(names):
                 raise Unreadable(
@@ -78,11 +81,11 @@ def _folder(path: Path, rows: int) -> Stream:
             yield table.select(names)
 
 
-def _npy(path: Path, rows: int, like: pa.Schema | None = None) -> Stream:
+def _npy(path: Path, rows: int) -> Stream:
     yield from _array(np.load(path, mmap_mode="r", allow_pickle=False), path, rows)
 
 
-def _npz(path: Path, rows: int, like: pa.Schema | None = None) -> Stream:
+def _npz(path: Path, rows: int) -> Stream:
     with np.load(path, allow_pickle=False) as archive:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("not a zip archive")

@@ -91,7 +91,7 @@ def sample(source: Any, rows: int, seed: int = 0, like: pa.Schema | None = None)
 def _join(first: Table | None, second: Table) -> Table:
     if first is None:
         return second
-    arrow = pa.concat_tables([first.arrow, second.arrow], promote_options="permissive")
+    arrow = pa.concat_tables([first.arrow, second.arrow], promote_options="permissive").unify_dictionaries()
     index = None if first.index is None else first.index.append(second.index)
     return Table(arrow, first.kind, first.dtype, index, first.start)
 
@@ -126,6 +126,8 @@ def _in_memory(source: Any) -> Table:
         hasattr(source, "__array__") and not hasattr(source, "columns")
     ):
         return _from_array(source)
+    if hasattr(source, "toarray"):
+        raise Unreadable("cannot read a sparse matrix as a table; give X.toarray().")
     try:
         frame = nw.from_native(source)
     except TypeError:

@@ -96,7 +96,7 @@ def check_names(names: Sequence[str]) -> None:
     ...
     anodiff.types.Unreadable: two columns are named flow; rename one of them.
     """
-    twice = [name for name, count in Counter(names).items() if count > 1]
+    twice = [name or "''" for name, count in Counter(names).items() if count > 1]
     if twice:
         raise Unreadable(f"two columns are named {', '.join(twice)}; rename one of them.")
 

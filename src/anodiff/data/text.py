@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,9 +21,10 @@ import pyarrow.csv as pacsv
 from anodiff.data.table import check_names
 from anodiff.types import Unreadable
 
-BLOCK = 1 << 20
+BLOCK, HEAD = 1 << 20, 1 << 16
 MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "NaT"]
 DELIMITERS = ",;\t|"
+NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
 TYPES = [pa.int64(), pa.float64(), pa.bool_(), pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")]
 WIDER = {frozenset(TYPES[:2]): TYPES[1], frozenset(TYPES[3:5]): TYPES[4]}
 EXPECTED = {"bool": "true and false", "date32[day]": "dates", "timestamp[us]": "timestamps"}
@@ -38,7 +39,7 @@ class Dialect:
     names: list[str]
 
 
-def batches(path: Path, rows: int, like: pa.Schema | None = None) -> Iterator[pa.Table]:
+def batches(path: Path, like: pa.Schema | None = None) -> Iterator[pa.Table]:
     """Typed tables from the csv file at `path`, gzipped or not; the first has no row."""
     dialect = sniffed(path)
     commas = dialect.delimiter in ";\t"
@@ -61,56 +62,52 @@ def sniffed(path: Path) -> Dialect:
         Unreadable: empty, binary, truncated, or without a line of names.
     """
     encoding, head = _encoding(path)
-    lines = head.splitlines()
-    if len(head) >= BLOCK // 16 and len(lines) > 1:
-        lines = lines[:-1]
+    lines = list(io.StringIO(head, newline=None))[:100]
     if not any(line.strip() for line in lines):
         raise Unreadable(f"{path.name}: is empty; give a csv with a line of column names and rows below it.")
-    delimiter = max(DELIMITERS, key=lambda mark: _regularity(lines[:100], mark))
+    delimiter = max(DELIMITERS, key=lambda mark: _regularity(lines, mark))
     names = next(row for row in csv.reader(lines, delimiter=delimiter) if row)
-    try:
-        check_names(names)
-    except Unreadable as error:
-        if not all(_numeric(name) for name in names):
-            raise Unreadable(f"{path.name}: {error}") from None
-    if all(_numeric(name) for name in names) and [int(float(n.replace(",", "."))) for n in names] != [
-        *range(len(names))
-    ]:
-        raise Unreadable(
-            f"{path.name}: its first line holds numbers ({', '.join(names[:3])}), not column names; put a line of names on top."
-        )
+    counted = [str(i) for i in range(len(names))]
+    if all(NUMBER.fullmatch(name) for name in names) and names != counted:
+        first = ", ".join(names[:3])
+        raise Unreadable(f"{path.name}: its first line holds numbers ({first}), not names; put column names on top.")
+    check_names(names)
     return Dialect(encoding, delimiter, names)
 
 
 def _open(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if zipped else path.open("rb")  # type: ignore[return-value]
+    return cast(IO[bytes], gzip.open(path)) if zipped else path.open("rb")
 
 
 def _encoding(path: Path) -> tuple[str, str]:
-    """The encoding of the whole file, and its beginning as text."""
+    """The encoding of the whole file, and its beginning, of whole lines, as text."""
     with _open(path) as file:
-        head = file.read(BLOCK // 16)
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16", codecs.getincrementaldecoder("utf-16")(errors="replace").decode(head)
-        candidates = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8-sig", "cp1252", "latin-1")}
-        block = head
+        head = block = file.read(HEAD)
+        wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        candidates = ["utf-16"] if wide else ["utf-8-sig", "cp1252", "latin-1"]
+        decoders = {name: codecs.getincrementaldecoder(name)() for name in candidates}
         while block:
-            if b"\0" in block:
+            if b"\0" in block and not wide:
                 raise Unreadable(f"{path.name}: holds binary bytes, not text; save the table as csv or parquet.")
-            for name, decoder in list(candidates.items()):
-                try:
-                    decoder.decode(block)
-                except UnicodeDecodeError:
-                    del candidates[name]
+            decoders = {name: decoder for name, decoder in decoders.items() if _decodes(decoder, block)}
             block = file.read(BLOCK)
-    encoding = next(iter(candidates))
-    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
-    odd = sum(c < " " and c not in "\t\r\n\f" for c in text)
-    if odd > len(text) / 100:
+    if not decoders:
+        raise Unreadable(f"{path.name}: is not valid {candidates[0]} text; save it as utf-8.")
+    encoding = next(iter(decoders))
+    text = codecs.getincrementaldecoder(encoding)().decode(head)
+    if sum(c < " " and c not in "\t\r\n\f" for c in text) > len(text) / 100:
         raise Unreadable(f"{path.name}: holds binary bytes, not text; save the table as csv or parquet.")
-    return encoding, text
+    return encoding, text if len(head) < HEAD else text[: text.rfind("\n") + 1] or text
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
+    try:
+        decoder.decode(block)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _regularity(lines: list[str], mark: str) -> tuple[float, int]:
@@ -124,10 +121,6 @@ def _regularity(lines: list[str], mark: str) -> tuple[float, int]:
     return counts.count(counts[0]) / len(counts), counts[0]
 
 
-def _numeric(name: str) -> bool:
-    return bool(re.fullmatch(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*", name))
-
-
 def _words(path: Path, dialect: Dialect) -> Iterator[pa.Table]:
     """The cells as text, in blocks of about a megabyte."""
     convert = pacsv.ConvertOptions(
@@ -139,11 +132,9 @@ def _words(path: Path, dialect: Dialect) -> Iterator[pa.Table]:
     parse = pacsv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
     encoding = "utf8" if dialect.encoding == "utf-8-sig" else dialect.encoding
     options = pacsv.ReadOptions(block_size=BLOCK, encoding=encoding, use_threads=False)
-    with _open(path) as file:
-        source = file if isinstance(file, io.BufferedIOBase) else io.BufferedReader(file)  # type: ignore[arg-type]
-        with pacsv.open_csv(source, options, parse, convert) as reader:
-            for batch in reader:
-                yield pa.Table.from_batches([batch])
+    with _open(path) as file, pacsv.open_csv(file, options, parse, convert) as reader:
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
 
 
 def _types(path: Path, dialect: Dialect, commas: bool) -> dict[str, pa.DataType]:
@@ -200,19 +191,22 @@ def _plain(type: pa.DataType) -> pa.DataType:
 def _converted(
     column: pa.ChunkedArray, type: pa.DataType, name: str, start: int, commas: bool, lenient: bool
 ) -> pa.ChunkedArray:
-    """The text as `type`; where `lenient`, fractions may come in a column of whole numbers and times in one of dates."""
+    """The text as `type`; where `lenient`, fractions may come among whole numbers and times of day among dates."""
     if pa.types.is_null(type) and column.null_count == len(column):
         return pa.chunked_array([pa.nulls(len(column))])
     if pa.types.is_string(type) or pa.types.is_null(type):
         return column
-    wider = {pa.int64(): [pa.float64()], pa.date32(): [pa.timestamp("us")]}.get(type, []) if lenient else []
-    for candidate in (type, *wider):
+    candidates = [
+        type,
+        *({pa.int64(): [pa.float64()], pa.date32(): [pa.timestamp("us")]}.get(type, []) if lenient else []),
+    ]
+    for candidate in candidates:
         if (cells := _cast(column, candidate, commas)) is not None:
             return cells
-    row, value = next(
-        (i, v)
-        for i, v in enumerate(column)
-        if _cast(pa.chunked_array([[v.as_py()]], pa.string()), (type, *wider)[-1], commas) is None
+    for row in range(len(column)):
+        if _cast(column.slice(row, 1), candidates[-1], commas) is None:
+            break
+    expected = EXPECTED.get(str(type), "timestamps" if pa.types.is_timestamp(type) else "numbers")
+    raise Unreadable(
+        f"column {name} holds the text {column[row].as_py()!r} in row {start + row + 1}, where {expected} were."
     )
-    expected = EXPECTED.get(str(type), "numbers" if not pa.types.is_timestamp(type) else "timestamps")
-    raise Unreadable(f"column {name} holds the text {value.as_py()!r} in row {start + row + 1}, where {expected} were.")

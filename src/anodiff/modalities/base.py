@@ -1,6 +1,6 @@
-"""What every kind of data does: raw things become one tensor, and come back,
+r"""What every kind of data does: raw things become one tensor, and come back,
 
-.. math:: \\mathrm{decode}(\\mathrm{encode}(X)) = X \\quad \\text{within a stated rounding.}
+.. math:: \mathrm{decode}(\mathrm{encode}(X)) = X \quad \text{within a stated rounding.}
 
 A modality knows the raw form and nothing of diffusion; whatever is downstream sees `x` and which of it is `known`.
 """

@@ -7,13 +7,14 @@ carry a light binary code, so that they can be told apart, and their log frequen
 """
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from anodiff.modalities.columns import FAR, FLOOR, Arrays, Block, nulls, numpy, retyped, share_of, words
+from anodiff.data.table import Table
+from anodiff.modalities.columns import FAR, FLOOR, Block, blanked, nulls, numpy, retyped, share_of, words
 from anodiff.modalities.numbers import Scale
 from anodiff.types import JSON, Misfit
 
@@ -43,14 +44,14 @@ class Categorical(Block):
         self.owner = np.zeros(width, int)
 
     @classmethod
-    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
-        counted = pc.value_counts(words(columns[0], names[0]).drop_null().combine_chunks())
+    def fit(cls, names: list[str], table: Table) -> Self:
+        counted = pc.value_counts(words(table.arrow[names[0]], names[0]).drop_null().combine_chunks())
         pairs = zip(counted.field("counts").to_pylist(), counted.field("values").to_pylist(), strict=True)
         ordered = sorted(pairs, key=lambda pair: (-pair[0], pair[1]))
         return cls(names, [level for _, level in ordered], [count for count, _ in ordered])
 
-    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        values = words(columns[0], self.names[0])
+    def encode(self, table: Table) -> np.ndarray:
+        values = words(table.arrow[self.names[0]], self.names[0])
         place = positions(values, self.levels)
         slot = np.where(place < 0, -1, np.minimum(place, self.frequent))
         hits = slot[:, None] == np.arange(len(self.shares))
@@ -61,22 +62,18 @@ class Categorical(Block):
                 np.where(slot[:, None] == self.frequent, CODE * code / np.sqrt(self.bits), 0.0),
                 self._rarity(place),
             ]
-        return np.hstack([*parts, np.where(place < 0, self.unseen, 0.0)[:, None]]), nulls(values)[:, None]
+        return blanked(np.hstack([*parts, np.where(place < 0, self.unseen, 0.0)[:, None]]), values)
 
     def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
         width = len(self.shares)
-        place = np.argmax(
-            x[:, :width] * np.sqrt(np.maximum(self.shares * (1 - self.shares), FLOOR)) + self._centre(), 1
-        )
+        hits = x[:, :width] * np.sqrt(np.maximum(self.shares * (1 - self.shares), FLOOR)) / self.weight + self.shares
+        place = np.argmax(hits, 1)
         if self.bits:
             code = (x[:, width : width + self.bits] > 0) @ (1 << np.arange(self.bits))
             rare = np.minimum(self.frequent + code, len(self.levels) - 1)
             place = np.where(place == self.frequent, rare, place)
         place = np.where(x[:, -1] > self.unseen / 2, -1, place)
         return [leveled(place, self.levels, types[0])]
-
-    def _centre(self) -> np.ndarray:
-        return self.weight * self.shares
 
     def _rarity(self, place: np.ndarray) -> np.ndarray:
         log = np.log(self.counts)
@@ -89,7 +86,7 @@ class Categorical(Block):
         return {"names": self.names, "levels": self.levels, "counts": [int(count) for count in self.counts]}
 
     @classmethod
-    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+    def restore(cls, config: JSON) -> Self:
         if len(config["levels"]) != len(config["counts"]) or min(config["counts"]) < 1:
             raise ValueError("categories and their counts do not match")
         return cls(list(config["names"]), list(config["levels"]), list(config["counts"]))
@@ -110,23 +107,17 @@ class Ordinal(Block):
         self.scale = Scale(*(np.array([v]) for v in (mean, scale, 0.0, 0.0)))
 
     @classmethod
-    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
-        """`setting` is the order of the categories; without one, a dictionary's own, else sorted."""
-        values = words(columns[0], names[0])
-        levels = [str(level) for level in setting] if setting is not None else order(columns[0], values)
-        place = positions(values, levels)
-        lost = ~nulls(values) & (place < 0)
-        if lost.any():
-            value = values[int(lost.argmax())].as_py()
-            raise Misfit(f"column {names[0]} holds {value!r}, which is not in its order {', '.join(levels)}; add it.")
+    def fit(cls, names: list[str], table: Table) -> Self:
+        levels = _order(table.arrow[names[0]])
+        place = positions(words(table.arrow[names[0]], names[0]), levels)
         scale = Scale.fit(np.where(place < 0, np.nan, place)[:, None])
         return cls(names, levels, float(scale.mean[0]), float(scale.scale[0]))
 
-    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        values = words(columns[0], self.names[0])
+    def encode(self, table: Table) -> np.ndarray:
+        values = words(table.arrow[self.names[0]], self.names[0])
         place = positions(values, self.levels)[:, None]
         rank = np.where(place < 0, 0.0, self.scale.forward(place.astype(float)))
-        return np.hstack([rank, np.where(place < 0, FAR, 0.0)]), nulls(values)[:, None]
+        return blanked(np.hstack([rank, np.where(place < 0, FAR, 0.0)]), values)
 
     def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
         rank = np.clip(np.rint(self.scale.back(x[:, :1])[:, 0]), 0, len(self.levels) - 1).astype(int)
@@ -137,7 +128,7 @@ class Ordinal(Block):
         return {"names": self.names, "levels": self.levels, "mean": mean, "scale": scale}
 
     @classmethod
-    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+    def restore(cls, config: JSON) -> Self:
         return cls(list(config["names"]), list(config["levels"]), float(config["mean"]), float(config["scale"]))
 
     def describe(self) -> list[JSON]:
@@ -154,9 +145,28 @@ def leveled(place: np.ndarray, levels: Sequence[str], type: pa.DataType) -> pa.A
     return retyped(pa.array(levels, pa.string()).take(pa.array(place, mask=place < 0)), type)
 
 
-def order(column: pa.ChunkedArray, values: pa.ChunkedArray) -> list[str]:
+def ordered(column: pa.ChunkedArray, name: str, levels: Sequence[str]) -> pa.ChunkedArray:
+    """The column as a dictionary in this order.
+
+    Raises:
+        Misfit: a value is not among the levels.
+    """
+    levels = [str(level) for level in levels]
+    values = words(column, name)
+    place = positions(values, levels)
+    lost = (place < 0) & ~nulls(values)
+    if lost.any():
+        value = values[int(lost.argmax())].as_py()
+        raise Misfit(f"column {name} holds {value!r}, which is not in its order {', '.join(levels)}; add it.")
+    codes = pa.array(place.astype(np.int32), mask=place < 0)
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(codes, pa.array(levels, pa.string()), ordered=True)])
+
+
+def _order(column: pa.ChunkedArray) -> list[str]:
     """The levels from low to high: a dictionary's own order, else by value."""
     if pa.types.is_dictionary(column.type):
-        return [str(level) for level in column.unify_dictionaries().chunk(0).dictionary.to_pylist()]
-    unique = pc.unique(column.drop_null())
-    return [str(level) for level in words(unique.take(pc.array_sort_indices(unique)), "").to_pylist()]
+        levels = column.unify_dictionaries().chunk(0).dictionary
+    else:
+        levels = pc.unique(column.drop_null())
+        levels = levels.take(pc.array_sort_indices(levels))
+    return [str(level) for level in pc.cast(levels, pa.string()).to_pylist()]

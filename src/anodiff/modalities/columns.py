@@ -8,21 +8,20 @@ rare is far out, but a single odd row in fit does not make a coordinate explode.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Sequence
+from typing import ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from anodiff.types import JSON, Unreadable
+from anodiff.data.table import Table
+from anodiff.types import JSON, Misfit, Unreadable
 
 FAR = 6.0
 """Coordinate of what fit never saw: a missing cell, a category; about six standard deviations."""
 FLOOR = 0.05
 """Least variance by which a share is standardised: a departure of at most 4.5 standard deviations per coordinate."""
-
-Arrays = Mapping[str, np.ndarray]
 
 
 class Block(ABC):
@@ -39,12 +38,12 @@ class Block(ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
-        """Learn from columns of n rows; `setting` is what the user said beyond the kind."""
+    def fit(cls, names: list[str], table: Table) -> Self:
+        """Learn from these columns of a table of n rows."""
 
     @abstractmethod
-    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates `(n, width)` and missing cells `(n, len(names))`; `start` counts the rows before, for messages."""
+    def encode(self, table: Table) -> np.ndarray:
+        """Coordinates `(n, width)`; those of a missing cell are NaN."""
 
     @abstractmethod
     def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
@@ -54,13 +53,9 @@ class Block(ABC):
     def config(self) -> JSON:
         """What was learnt, as JSON."""
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """What was learnt and is an array."""
-        return {}
-
     @classmethod
     @abstractmethod
-    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+    def restore(cls, config: JSON) -> Self:
         """The fitted block."""
 
     @abstractmethod
@@ -77,12 +72,12 @@ class Boolean(Block):
         self.names, self.share, self.owner = names, share, np.zeros(1, int)
 
     @classmethod
-    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
-        return cls(names, float(pc.mean(_truths(columns[0], names[0], 0)).as_py()))
+    def fit(cls, names: list[str], table: Table) -> Self:
+        return cls(names, float(pc.mean(_truths(table, names[0])).as_py()))
 
-    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        values = _truths(columns[0], self.names[0], start)
-        return share_of(numpy(values.fill_null(False)), self.share)[:, None], nulls(values)[:, None]
+    def encode(self, table: Table) -> np.ndarray:
+        values = _truths(table, self.names[0])
+        return blanked(share_of(numpy(values.fill_null(False)), self.share)[:, None], values)
 
     def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
         return [retyped(pa.array(x[:, 0] > share_of(np.array(0.5), self.share)), types[0])]
@@ -91,7 +86,7 @@ class Boolean(Block):
         return {"names": self.names, "share": self.share}
 
     @classmethod
-    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+    def restore(cls, config: JSON) -> Self:
         return cls(list(config["names"]), float(config["share"]))
 
     def describe(self) -> list[JSON]:
@@ -107,12 +102,13 @@ class Empty(Block):
         self.names, self.owner = names, np.zeros(1, int)
 
     @classmethod
-    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
+    def fit(cls, names: list[str], table: Table) -> Self:
+        if not nulls(table.arrow[names[0]]).all():
+            raise Misfit(f"column {names[0]} has values, so it is not empty; drop it if it should not count.")
         return cls(names)
 
-    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        missing = nulls(columns[0])[:, None]
-        return np.where(missing, 0.0, FAR), missing
+    def encode(self, table: Table) -> np.ndarray:
+        return np.where(nulls(table.arrow[self.names[0]]), np.nan, FAR)[:, None]
 
     def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
         return [pa.nulls(len(x), types[0])]
@@ -121,7 +117,7 @@ class Empty(Block):
         return {"names": self.names}
 
     @classmethod
-    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+    def restore(cls, config: JSON) -> Self:
         return cls(list(config["names"]))
 
     def describe(self) -> list[JSON]:
@@ -145,6 +141,11 @@ def nulls(column: pa.ChunkedArray) -> np.ndarray:
     """Missing cells `(n,)`: null or not a number."""
     floating = pa.types.is_floating(column.type)
     return numpy(pc.is_null(column, nan_is_null=True) if floating else pc.is_null(column))
+
+
+def blanked(x: np.ndarray, values: pa.ChunkedArray) -> np.ndarray:
+    """Coordinates `(n, width)` with NaN where the value is missing."""
+    return np.where(nulls(values)[:, None], np.nan, x)
 
 
 def words(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
@@ -190,14 +191,14 @@ def parsed(column: pa.ChunkedArray, type: pa.DataType, name: str, start: int, ex
     raise Unreadable(f"column {name} holds {column.type}, where {expected} were; convert it.")
 
 
-def _truths(column: pa.ChunkedArray, name: str, start: int) -> pa.ChunkedArray:
-    truths = parsed(column, pa.bool_(), name, start, "true and false")
+def _truths(table: Table, name: str) -> pa.ChunkedArray:
+    column = table.arrow[name]
+    truths = parsed(column, pa.bool_(), name, table.start, "true and false")
     if pa.types.is_boolean(column.type) or is_text(column.type):
         return truths
     odd = numpy(pc.and_(truths, pc.not_equal(column, pa.scalar(1).cast(column.type))).fill_null(False))
     if odd.any():
         row = int(odd.argmax())
-        raise Unreadable(
-            f"column {name} holds {column[row].as_py()!r} in row {start + row + 1}, where true and false were."
-        )
+        held = repr(column[row].as_py())
+        raise Unreadable(f"column {name} holds {held} in row {table.start + row + 1}, where true and false were.")
     return truths

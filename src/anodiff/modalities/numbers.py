@@ -10,12 +10,13 @@ which the standard deviation is more than ten times the body's (its interquartil
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
-from anodiff.modalities.columns import Arrays, Block, nulls, numpy, parsed, retyped
+from anodiff.data.table import Table
+from anodiff.modalities.columns import Block, nulls, numpy, parsed, retyped
 from anodiff.types import JSON, Unreadable
 
 KNEE = 10.0
@@ -63,7 +64,7 @@ class Scale:
             values = np.clip(self.mean + unsquash(x) * self.scale, -LARGEST, LARGEST)
             if self.body.any():
                 values = np.where(self.body > 0, self.median + self.body * np.sinh(values), values)
-        return np.clip(values, -LARGEST, LARGEST)
+        return np.asarray(np.clip(values, -LARGEST, LARGEST))
 
 
 class Numbers(Block):
@@ -76,29 +77,26 @@ class Numbers(Block):
         self.owner = np.arange(len(names))
 
     @classmethod
-    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
-        values = _matrix(names, columns, 0)
+    def fit(cls, names: list[str], table: Table) -> Self:
+        values = _matrix(names, table)
         q = _quantiles(values, (*QUANTILES, 0.25, 0.75))
         return cls(names, Scale.fit(values, q[[5, 2, 6]]), q[:5])
 
-    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        values = _matrix(self.names, columns, start)
-        return self.scale.forward(values), np.isnan(values)
+    def encode(self, table: Table) -> np.ndarray:
+        return self.scale.forward(_matrix(self.names, table))
 
     def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
         return [typed(column, type) for column, type in zip(self.scale.back(x).T, types, strict=True)]
 
     def config(self) -> JSON:
-        return {"names": self.names}
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        return {**vars(self.scale), "quantiles": self.quantiles}
+        learnt = {**vars(self.scale), "quantiles": self.quantiles}
+        return {"names": self.names, **{key: array.tolist() for key, array in learnt.items()}}
 
     @classmethod
-    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+    def restore(cls, config: JSON) -> Self:
         d = len(config["names"])
-        scale = Scale(*(_vector(arrays[key], (d,)) for key in ("mean", "scale", "median", "body")))
-        return cls(list(config["names"]), scale, _vector(arrays["quantiles"], (len(QUANTILES), d)))
+        scale = Scale(*(_finite(config[key], (d,)) for key in ("mean", "scale", "median", "body")))
+        return cls(list(config["names"]), scale, _finite(config["quantiles"], (len(QUANTILES), d)))
 
     def describe(self) -> list[JSON]:
         keys = ("min", "q05", "median", "q95", "max")
@@ -177,14 +175,14 @@ def numbers(column: pa.ChunkedArray, name: str, start: int) -> np.ndarray:
     return np.where(nulls(column), np.nan, numpy(column)) if column.null_count else numpy(column)
 
 
-def _matrix(names: Sequence[str], columns: Sequence[pa.ChunkedArray], start: int) -> np.ndarray:
-    values = np.empty((len(columns[0]), len(columns)))
-    for i, (name, column) in enumerate(zip(names, columns, strict=True)):
-        values[:, i] = numbers(column, name, start)
+def _matrix(names: Sequence[str], table: Table) -> np.ndarray:
+    values = np.empty((len(table), len(names)), order="F")
+    for i, name in enumerate(names):
+        values[:, i] = numbers(table.arrow[name], name, table.start)
     if np.isinf(values).any():
         row, i = (int(k) for k in np.argwhere(np.isinf(values))[0])
         raise Unreadable(
-            f"column {names[i]} holds {values[row, i]} in row {start + row + 1}; numbers must be finite: "
+            f"column {names[i]} holds {values[row, i]} in row {table.start + row + 1}; numbers must be finite: "
             "correct it, drop the row, or leave the cell empty if it is missing."
         )
     return values
@@ -197,14 +195,14 @@ def _compress(values: np.ndarray, median: np.ndarray, body: np.ndarray) -> np.nd
 
 
 def _quantiles(values: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    filled = np.where(np.isnan(values).all(0), 0.0, values)
-    if np.isnan(filled).any():
-        return np.asarray(np.nanquantile(filled, levels, axis=0, method="nearest"))
-    return np.asarray(np.quantile(filled, levels, axis=0, method="nearest"))
+    """Of the values that are there, `(len(levels), d)`; observed values, not between them."""
+    ordered, count = np.sort(values, axis=0), (~np.isnan(values)).sum(0)
+    place = np.rint(np.outer(levels, np.maximum(count - 1, 0))).astype(int)
+    return np.take_along_axis(ordered, place, axis=0)
 
 
-def _vector(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(array, float)
+def _finite(numbers: list, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(numbers, float)
     if array.shape != shape or not np.isfinite(array).all():
         raise ValueError(f"an array of shape {array.shape}, where {shape} finite numbers belong")
     return array

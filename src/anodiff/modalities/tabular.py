@@ -7,6 +7,7 @@ information, not an error: such a cell is 0 and not known, and the indicators ar
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 from anodiff.data.readers import read
 from anodiff.data.table import Table, native
 from anodiff.modalities.base import Encoded, Modality
-from anodiff.modalities.categories import Categorical, Ordinal
+from anodiff.modalities.categories import Categorical, Ordinal, ordered
 from anodiff.modalities.columns import FAR, Block, Boolean, Empty, is_text, nulls, share_of
 from anodiff.modalities.numbers import Numbers
 from anodiff.modalities.times import Datetime
@@ -54,11 +55,11 @@ class Tabular(Modality):
         """Learn the kind and the scale of every column of `X`, anything that `anodiff.data.read` reads, n ≥ 2 rows."""
         table = read(X)
         self._check_settings(table)
+        self._check_missing(table.names, np.stack([nulls(column) for column in table.arrow.columns], 1), table.start)
         self.arrow_schema_, self.kind_, self.dtype_ = table.arrow.schema, table.kind, table.dtype
-        self.blocks_ = list(self._fitted_blocks(table.arrow))
-        self.shares_ = np.zeros(len(self.columns))
-        _, missing = self._blocks_encode(table)
-        self.shares_ = missing.mean(0)
+        self.shares_ = np.array([nulls(column).mean() for column in table.arrow.columns])
+        self.blocks_ = list(self._fitted_blocks(table))
+        self._lay_out()
         return self
 
     def encode(self, X: Any) -> Encoded:
@@ -68,13 +69,14 @@ class Tabular(Modality):
             Unreadable: the columns or what is in them are not those of fit.
         """
         table = self._matched(read(X, like=self.arrow_schema))
-        x, missing = self._blocks_encode(table)
-        known = ~missing[:, self._owner]
-        x[~known] = 0.0
-        extra = share_of(missing[:, self._indicated], self.shares_[self._indicated])
+        x = np.hstack([block.encode(table) for block in self.blocks_])
+        known = ~np.isnan(x)
+        missing = ~known[:, self._first]
+        self._check_missing(self.columns, missing, table.start)
+        indicated = share_of(missing[:, self._indicated], self.shares_[self._indicated])
         unexpected = FAR * np.sqrt((missing & (self.shares_ == 0)).sum(1, keepdims=True))
-        x = np.hstack([x, extra, unexpected]).astype(np.float32)
-        known = np.hstack([known, np.ones((len(x), extra.shape[1] + 1), bool)])
+        x = np.hstack([np.where(known, x, 0.0), indicated, unexpected]).astype(np.float32)
+        known = np.hstack([known, np.ones((len(x), indicated.shape[1] + 1), bool)])
         return Encoded(torch.from_numpy(x), torch.from_numpy(known))
 
     def decode(self, x: Tensor, known: Tensor | None = None, kind: str | None = None, index: Any = None) -> Any:
@@ -89,7 +91,8 @@ class Tabular(Modality):
         values = x.detach().cpu().numpy().astype(np.float64)
         missing = self._absent(values, known)
         fields = {field.name: field.type for field in self.arrow_schema_}
-        columns, start = {}, 0
+        columns: dict[str, pa.Array] = {}
+        start = 0
         for block in self.blocks_:
             end = start + len(block.owner)
             decoded = block.decode(values[:, start:end], [fields[name] for name in block.names])
@@ -127,7 +130,7 @@ class Tabular(Modality):
     @property
     def owners(self) -> np.ndarray:
         """For each of the D coordinates the position of its column, -1 for the last, which all columns share."""
-        return np.concatenate([self._owner, self._indicated, [-1]])
+        return np.concatenate([self._fitted._owner, self._indicated, [-1]])
 
     def describe(self) -> list[JSON]:
         """Facts for a report, one dict per column: name, kind, type, share missing, and its range or categories."""
@@ -148,8 +151,7 @@ class Tabular(Modality):
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        named = {f"{i}.{k}": a for i, block in enumerate(self._fitted.blocks_) for k, a in block.arrays().items()}
-        return {**named, "shares": self.shares_}
+        return {"shares": self._fitted.shares_}
 
     @classmethod
     def restore(cls, config: JSON, arrays: Mapping[str, np.ndarray]) -> Self:
@@ -157,17 +159,13 @@ class Tabular(Modality):
             table = cls(config["kinds"], config["missing"])
             table.arrow_schema_ = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(config["schema"])))
             table.kind_, table.dtype_ = config["kind"], config["dtype"]
-            table.blocks_ = [
-                BLOCKS[block["kind"]].restore(
-                    block, {k.removeprefix(f"{i}."): a for k, a in arrays.items() if k.startswith(f"{i}.")}
-                )
-                for i, block in enumerate(config["blocks"])
-            ]
+            table.blocks_ = [BLOCKS[block["kind"]].restore(block) for block in config["blocks"]]
             table.shares_ = np.asarray(arrays["shares"], float)
             if sorted(name for block in table.blocks_ for name in block.names) != sorted(table.columns):
                 raise ValueError("columns and their encodings do not match")
             if table.shares_.shape != (len(table.columns),):
                 raise ValueError("shares of missing cells do not match the columns")
+            table._lay_out()
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, pa.ArrowException, OSError) as error:
             raise BadModel(
                 f"the table encoding is damaged ({type(error).__name__}: {error}); save the model again."
@@ -180,15 +178,12 @@ class Tabular(Modality):
             raise Misfit("this Tabular has not seen data; call fit first.")
         return self
 
-    @property
-    def _owner(self) -> np.ndarray:
-        """Of the blocks' coordinates."""
+    def _lay_out(self) -> None:
+        """Whose each block coordinate is, the first one of each column, and the columns with an indicator."""
         place = {name: i for i, name in enumerate(self.columns)}
-        return np.concatenate([np.array([place[name] for name in block.names])[block.owner] for block in self.blocks_])
-
-    @property
-    def _indicated(self) -> np.ndarray:
-        return np.flatnonzero(self.shares_ > 0)
+        self._owner = np.concatenate([np.array([place[n] for n in block.names])[block.owner] for block in self.blocks_])
+        self._first = np.unique(self._owner, return_index=True)[1]
+        self._indicated = np.flatnonzero(self.shares_ > 0)
 
     def _check_settings(self, table: Table) -> None:
         if self.missing not in ("allow", "refuse"):
@@ -206,37 +201,28 @@ class Tabular(Modality):
         if len(table) < 2:
             raise Unreadable(f"fit needs at least 2 rows to learn what varies; the table has {len(table)} (n_samples).")
 
-    def _fitted_blocks(self, arrow: pa.Table) -> Iterator[Block]:
-        kinds = {field.name: self._kind(field, arrow[field.name]) for field in arrow.schema}
-        numeric = [name for name, kind in kinds.items() if kind == "numeric"]
-        if numeric:
-            yield Numbers.fit(numeric, [arrow[name] for name in numeric])
-        for name, kind in kinds.items():
-            if kind != "numeric":
-                setting = None if isinstance(self.kinds, type(None)) else self.kinds.get(name)
-                yield BLOCKS[kind].fit([name], [arrow[name]], None if isinstance(setting, str) else setting)
-
-    def _kind(self, field: pa.Field, column: pa.ChunkedArray) -> str:
-        asked = (self.kinds or {}).get(field.name)
-        if nulls(column).all():
-            return "empty"
-        if asked is not None:
-            return asked if isinstance(asked, str) else "ordinal"
-        return kind_of(field)
-
-    def _blocks_encode(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates of the blocks, and missing cells in the order of the columns."""
-        parts, order = [], np.array([self.columns.index(name) for block in self.blocks_ for name in block.names])
-        for block in self.blocks_:
-            parts.append(block.encode([table.arrow[name] for name in block.names], table.start))
-        missing = np.empty((len(table), len(self.columns)), bool)
-        missing[:, order] = np.hstack([m for _, m in parts])
+    def _check_missing(self, names: Sequence[str], missing: np.ndarray, start: int) -> None:
         if self.missing == "refuse" and missing.any():
             row, i = (int(k) for k in np.argwhere(missing)[0])
-            raise Unreadable(
-                f"column {self.columns[i]} is missing in row {table.start + row + 1}; fill it, or allow it with missing='allow'."
-            )
-        return np.hstack([x for x, _ in parts]), missing
+            where = f"column {names[i]} is missing in row {start + row + 1}"
+            raise Unreadable(f"{where}; fill it, or allow it with missing='allow'.")
+
+    def _fitted_blocks(self, table: Table) -> Iterator[Block]:
+        arrow, kinds = table.arrow, {}
+        for i, (field, share) in enumerate(zip(arrow.schema, self.shares_, strict=True)):
+            asked = (self.kinds or {}).get(field.name)
+            if share == 1:
+                kinds[field.name] = "empty"
+            elif asked is None or isinstance(asked, str):
+                kinds[field.name] = asked or kind_of(field)
+            else:
+                kinds[field.name] = "ordinal"
+                arrow = arrow.set_column(i, field.name, ordered(arrow[field.name], field.name, asked))
+        table = replace(table, arrow=arrow)
+        numeric = [name for name, kind in kinds.items() if kind == "numeric"]
+        if numeric:
+            yield Numbers.fit(numeric, table)
+        yield from (BLOCKS[kind].fit([name], table) for name, kind in kinds.items() if kind != "numeric")
 
     def _matched(self, table: Table) -> Table:
         fitted_named = self.columns != [f"x{i}" for i in range(len(self.columns))]
@@ -249,7 +235,7 @@ class Tabular(Modality):
             )
         else:
             arrow = table.arrow.rename_columns(self.columns)
-        return Table(arrow, table.kind, table.dtype, table.index, table.start)
+        return replace(table, arrow=arrow)
 
     def _unknown(self, known: Tensor | None, n: int) -> np.ndarray:
         """Columns of which no coordinate is known, `(n, len(columns))`."""
@@ -260,9 +246,8 @@ class Tabular(Modality):
 
     def _absent(self, x: np.ndarray, known: Tensor | None) -> np.ndarray:
         missing = self._unknown(known, len(x))
-        indicated = self._indicated
-        at = x[:, len(self._owner) : -1]
-        missing[:, indicated] |= at > share_of(np.array(0.5), self.shares_[indicated])
+        indicators = x[:, len(self._owner) : -1]
+        missing[:, self._indicated] |= indicators > share_of(np.array(0.5), self.shares_[self._indicated])
         return missing
 
 

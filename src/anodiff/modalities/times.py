@@ -9,12 +9,13 @@ resolution that fit had (days, hours, minutes, seconds), so whole seconds come b
 """
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
-from anodiff.modalities.columns import Arrays, Block, nulls, numpy, parsed, retyped
+from anodiff.data.table import Table
+from anodiff.modalities.columns import Block, blanked, numpy, parsed, retyped
 from anodiff.modalities.numbers import Scale
 from anodiff.types import JSON
 
@@ -36,8 +37,8 @@ class Datetime(Block):
         self.owner = np.zeros(1 + 2 * len(learnt["cycles"]), int)
 
     @classmethod
-    def fit(cls, names: list[str], columns: Sequence[pa.ChunkedArray], setting: Any = None) -> Self:
-        micro = numpy(_micro(columns[0], names[0], 0).drop_null())
+    def fit(cls, names: list[str], table: Table) -> Self:
+        micro = numpy(_micro(table, names[0]).drop_null())
         seconds, span = micro / 1e6, float(micro.max() - micro.min()) / 1e6
         resolution = next(r for r in RESOLUTIONS if not (micro % r).any())
         cycles = [name for name, period in CYCLES.items() if span >= period and resolution < period * 1e6]
@@ -49,11 +50,11 @@ class Datetime(Block):
         centre = _angles(seconds, cycles).mean(0).tolist()
         return cls(names, {**learnt, "centre": centre, "first": int(micro.min()), "last": int(micro.max())})
 
-    def encode(self, columns: Sequence[pa.ChunkedArray], start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        micro = _micro(columns[0], self.names[0], start)
+    def encode(self, table: Table) -> np.ndarray:
+        micro = _micro(table, self.names[0])
         seconds = numpy(micro.fill_null(0)) / 1e6
         cyclic = WEIGHT * (_angles(seconds, self.learnt["cycles"]) - self.centre)
-        return np.hstack([self.scale.forward(seconds[:, None]), cyclic]), nulls(micro)[:, None]
+        return blanked(np.hstack([self.scale.forward(seconds[:, None]), cyclic]), micro)
 
     def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
         low, high = (-9.2e9, 9.2e9) if pa.types.is_timestamp(types[0]) and types[0].unit == "ns" else (-6e10, 2.5e11)
@@ -71,7 +72,7 @@ class Datetime(Block):
         return {"names": self.names, "learnt": self.learnt}
 
     @classmethod
-    def restore(cls, config: JSON, arrays: Arrays) -> Self:
+    def restore(cls, config: JSON) -> Self:
         learnt = config["learnt"]
         if not set(learnt["cycles"]) <= CYCLES.keys() or len(learnt["centre"]) != 2 * len(learnt["cycles"]):
             raise ValueError("cycles of time and their centres do not match")
@@ -90,11 +91,12 @@ def _angles(seconds: np.ndarray, cycles: Sequence[str]) -> np.ndarray:
     return np.stack(columns, 1) if columns else np.empty((len(seconds), 0))
 
 
-def _micro(column: pa.ChunkedArray, name: str, start: int) -> pa.ChunkedArray:
+def _micro(table: Table, name: str) -> pa.ChunkedArray:
     """Microseconds since 1970, in UTC."""
+    column = table.arrow[name]
     if pa.types.is_timestamp(column.type):
         return column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
-    return parsed(column, MICRO, name, start, "timestamps").cast(pa.int64())
+    return parsed(column, MICRO, name, table.start, "timestamps").cast(pa.int64())
 
 
 def _stamped(micro: pa.Array, type: pa.DataType) -> pa.Array:
