@@ -1,0 +1,90 @@
+"""One body of laws over the list of everything."""
+
+import pytest
+import torch
+from score_toys import Copying, drawn
+
+from anodiff.checks import check_denoiser, check_score
+from anodiff.scores import SCORES
+from anodiff.scores.combine import parts
+from anodiff.scores.reconstruction import Residual
+
+NAMES = [
+    "residual",
+    "spread",
+    "reconstruction",
+    "reconstruction without noise",
+    "reconstruction, heun",
+    "reconstruction, ddpm",
+    "likelihood",
+    "bound",
+    "stein",
+    "categorical time",
+    "inverse gamma time",
+    "nonparametric time",
+    "imputation",
+    "imputation by samples",
+    "hybrid",
+]
+
+
+def test_the_list_is_everything(scores):
+    assert list(scores) == NAMES
+    assert {type(part) for score in scores.values() for part in parts(score)} == set(SCORES.values())
+
+
+@pytest.mark.parametrize("which", ["gaussian", "empirical", "learnt"])
+@pytest.mark.parametrize("name", NAMES)
+def test_laws(name, which, scores, denoisers, toy):
+    check_score(scores[name], denoisers[which], toy.normal[:16])
+
+
+@pytest.mark.parametrize("which", ["gaussian", "empirical", "learnt"])
+def test_laws_of_denoisers(which, denoisers, toy):
+    check_denoiser(denoisers[which], toy.normal[:16])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_precision_of_x_is_kept(name, scores, denoisers, toy):
+    found = scores[name](denoisers["gaussian"], toy.normal[:8].float())
+    exact = scores[name](denoisers["gaussian"], toy.normal[:8])
+    assert found.total.dtype == found.map.dtype == torch.float32
+    if not name.startswith(("reconstruction", "bound", "hybrid", "imputation by")):
+        torch.testing.assert_close(found.total, exact.total.float(), rtol=2e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["residual", "reconstruction", "likelihood", "bound", "stein", "nonparametric time"])
+def test_items_may_have_any_shape(name, scores, denoisers, toy):
+    flat = scores[name](denoisers["gaussian"], toy.normal[:8])
+    square = scores[name](denoisers["gaussian"], toy.normal[:8].reshape(8, 2, 2))
+    assert square.map.shape == (8, 2, 2)
+    torch.testing.assert_close(square.total, flat.total)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_work_without_gradients_and_in_inference_mode(name, scores, denoisers, toy):
+    expected = scores[name](denoisers["learnt"], toy.normal[:4]).total
+    with torch.inference_mode():
+        torch.testing.assert_close(scores[name](denoisers["learnt"], toy.normal[:4]).total, expected)
+
+
+def test_a_batch_dependent_score_is_found_out(denoisers):
+    class Centred(Residual):
+        def __call__(self, denoiser, x, **condition):
+            return super().__call__(denoiser, x - x.mean(0) / 2, **condition)
+
+    with pytest.raises(AssertionError, match="as good as one"):
+        check_score(Centred(), denoisers["gaussian"], drawn(16, 5))
+
+
+def test_a_constant_score_is_found_out():
+    with pytest.raises(AssertionError, match="farther is worse"):
+        check_score(Residual(), Copying(), drawn(16, 5))
+
+
+def test_a_false_cost_is_found_out(denoisers):
+    class Cheap(Residual):
+        nfe = 1
+
+    with pytest.raises(AssertionError, match="nfe 1 is 10"):
+        check_score(Cheap(), denoisers["gaussian"], drawn(16, 5))
