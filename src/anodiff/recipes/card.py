@@ -1,0 +1,40 @@
+"""The model card: what a saved model is, for the person who finds the folder."""
+
+from anodiff.model import Model
+from anodiff.recipes.schema import bibtex
+from anodiff.version import __version__
+
+
+def card(model: Model, statement: str) -> str:
+    """Markdown: what was learnt, how alarms are calibrated, what it is not for, whom to cite."""
+    facts, recipe = model.facts, model.recipe
+    parts = "\n".join(f"- {name}: {score.use} of {score.of or 'its own network'}" for name, score in recipe.scores.items())
+    return f"""# An anodiff detector of {facts.get("columns_count", "")} columns
+
+{recipe.about}
+
+- recipe: {recipe.name}, anodiff {__version__}
+- learnt from {facts["rows_fitted"]:,} of {facts["rows_seen"]:,} rows in {facts["seconds"]:.1f} s
+- higher scores are more anomalous
+- network evaluations per row: {model.score.nfe}
+
+{parts}
+
+## Alarms
+
+{statement}
+They hold for rows that come from where the training rows came from. When that changes, fit again.
+
+## Load
+
+```python
+import anodiff
+detector = anodiff.load("this folder")
+```
+
+## References
+
+```bibtex
+{bibtex(recipe.cite)}
+```
+"""

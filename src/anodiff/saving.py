@@ -1,0 +1,205 @@
+"""A model is a folder: weights.safetensors, config.json, card.md. Never pickle, never half-written.
+
+What is read is guarded at the border: names of files are fixed, checksums must match, tensors are never larger than
+their file, and a network is built without memory before its weights are laid into it.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+from torch import nn
+
+from anodiff.alarms import Surprise
+from anodiff.modalities import MODALITIES
+from anodiff.model import Model
+from anodiff.recipes.build import revive, revive_gaussian, schedule
+from anodiff.recipes.card import card
+from anodiff.recipes.schema import recipe
+from anodiff.scores.combine import Hybrid
+from anodiff.types import JSON, BadModel, Refusal
+from anodiff.version import __version__
+
+if TYPE_CHECKING:
+    from anodiff.detect import Detector
+
+FORMAT = 1
+WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
+LARGEST_CONFIG = 256 * 2**20
+
+
+class Config(BaseModel):
+    """What config.json may say; anything else is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: int
+    anodiff: str
+    weights: Literal["weights.safetensors"]
+    weights_sha256: str
+    settings: dict[str, Any]
+    recipe: dict[str, Any]
+    modality: str
+    encoding: dict[str, Any]
+    scales: dict[str, dict[str, Any]]
+    facts: dict[str, Any]
+    sha256: str
+
+
+def save(detector: "Detector", path: Path, *, overwrite: bool = False) -> Path:
+    """Write the folder beside its final place, then move it there in one step.
+
+    Raises:
+        FileExistsError: something is at `path`, and `overwrite` is False or it is no model.
+    """
+    if path.exists() and not (overwrite and (path / CONFIG).is_file()):
+        hint = "it is no anodiff model, so it is left alone" if overwrite else "give overwrite=True, or another path"
+        raise FileExistsError(f"{path} exists; {hint}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        fresh = Path(folder) / "model"
+        fresh.mkdir()
+        weights = save_tensors(_tensors(detector))
+        (fresh / WEIGHTS).write_bytes(weights)
+        (fresh / CONFIG).write_text(json.dumps(_config(detector, weights), indent=1), encoding="utf-8")
+        (fresh / CARD).write_text(card(detector.model_, detector.statement()), encoding="utf-8")
+        if path.exists():
+            os.replace(path, Path(folder) / "old")
+        os.replace(fresh, path)
+    return path
+
+
+def load(path: str | Path) -> "Detector":
+    """The detector that was saved in the folder `path`; its scores are the same.
+
+    Raises:
+        BadModel: the folder is no model, is damaged or tampered with, or is of a newer version.
+    """
+    folder = Path(path)
+    config = _read_config(folder)
+    arrays = _read_weights(folder, config)
+    try:
+        return _restored(config, arrays)
+    except (Refusal, KeyError, ValueError, TypeError, RuntimeError, IndexError) as error:
+        raise BadModel(f"the model in {folder} does not fit together ({error}); fit and save it anew.") from error
+
+
+def _tensors(detector: "Detector") -> dict[str, np.ndarray]:
+    model = detector.model_
+    groups: dict[str, Mapping[str, np.ndarray]] = {
+        "filler": _state(model.filler),
+        "encoding": model.modality.arrays(),
+        "calibration": {"held_out": detector.decision_scores_},
+    }
+    for name, denoiser in model.panel.denoisers.items():
+        groups[f"denoiser.{name}"] = _state(denoiser)
+    for name, score in model.score.members.items():
+        if isinstance(score, nn.Module):
+            groups[f"score.{name}"] = _state(score)
+        groups[f"scale.{name}"] = model.score.scales_[name].arrays()  # type: ignore[attr-defined]
+    return {
+        f"{group}/{key}": np.array(value, order="C") for group, members in groups.items() for key, value in members.items()
+    }
+
+
+def _config(detector: "Detector", weights: bytes) -> JSON:
+    model = detector.model_
+    content = {
+        "format": FORMAT,
+        "anodiff": __version__,
+        "weights": WEIGHTS,
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "settings": {k: getattr(detector, k) for k in ("false_alarm_rate", "alarm", "max_rows", "seed")},
+        "recipe": model.recipe.model_dump(mode="json"),
+        "modality": next(name for name, kind in MODALITIES.items() if type(model.modality) is kind),
+        "encoding": model.modality.config(),
+        "scales": {name: scale.config() for name, scale in model.score.scales_.items()},  # type: ignore[attr-defined]
+        "facts": model.facts,
+    }
+    content = json.loads(json.dumps(content))
+    return {**content, "sha256": _digest(content)}
+
+
+def _read_config(folder: Path) -> Config:
+    path = folder / CONFIG
+    if not folder.is_dir() or not path.is_file():
+        raise BadModel(f"{folder} is no anodiff model: it holds no {CONFIG}; give a folder that save() wrote.")
+    _check_inside(folder, path)
+    if path.stat().st_size > LARGEST_CONFIG:
+        raise BadModel(f"{path} has {path.stat().st_size} bytes, more than any model of ours; it is not read.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BadModel(f"{path} is not readable as JSON ({error}); fit and save the model anew.") from None
+    if not isinstance(content, dict):
+        raise BadModel(f"{path} is no mapping; fit and save the model anew.")
+    version = content.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        raise BadModel(
+            f"{folder} was written by anodiff {content.get('anodiff')} (format {version}), newer than this anodiff "
+            f"{__version__} (format {FORMAT}); upgrade anodiff to read it."
+        )
+    try:
+        config = Config.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place, given = ".".join(map(str, first["loc"])), str(first.get("input"))[:60]
+        raise BadModel(f"{path}: {place}: {first['msg']}, got {given}; fit and save the model anew.") from None
+    if config.sha256 != _digest({k: v for k, v in content.items() if k != "sha256"}):
+        raise BadModel(f"{path} was changed after it was saved: its checksum differs; fit and save the model anew.")
+    return config
+
+
+def _read_weights(folder: Path, config: Config) -> dict[str, np.ndarray]:
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise BadModel(f"{folder} holds no {WEIGHTS}; fit and save the model anew.")
+    _check_inside(folder, path)
+    data = path.read_bytes()
+    try:
+        tensors = load_tensors(data)
+    except (SafetensorError, ValueError, MemoryError, KeyError) as error:
+        raise BadModel(f"{path} is truncated or no safetensors file ({error}); fit and save the model anew.") from None
+    if hashlib.sha256(data).hexdigest() != config.weights_sha256:
+        raise BadModel(f"{path} was changed after it was saved: its checksum differs; fit and save the model anew.")
+    return tensors
+
+
+def _check_inside(folder: Path, path: Path) -> None:
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BadModel(f"{path} leads outside its folder, to {path.resolve()}; it is not read.")
+
+
+def _restored(config: Config, arrays: dict[str, np.ndarray]) -> "Detector":
+    from anodiff.detect import Detector
+
+    def group(name: str) -> dict[str, np.ndarray]:
+        return {key.partition("/")[2]: value for key, value in arrays.items() if key.partition("/")[0] == name}
+
+    chosen = recipe(config.recipe)
+    modality = MODALITIES[config.modality].restore(config.encoding, group("encoding"))
+    filler = revive_gaussian(group("filler"), schedule(chosen))
+    panel, members = revive(chosen, group, len(filler.mean))
+    score = Hybrid(members, {name: asked.weight for name, asked in chosen.scores.items()})
+    score.scales_ = {name: Surprise.restore(config.scales[name], group(f"scale.{name}")) for name in members}
+    detector = Detector(modality, chosen.model_dump(mode="json"), **config.settings)
+    detector._check_settings()
+    detector._finish(Model(chosen, modality, filler, panel, score, config.facts), group("calibration")["held_out"])
+    return detector
+
+
+def _state(module: nn.Module) -> dict[str, np.ndarray]:
+    return {key: value.detach().cpu().numpy() for key, value in module.state_dict().items()}
+
+
+def _digest(content: JSON) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
