@@ -108,7 +108,7 @@ class Ordinal(Block):
 
     @classmethod
     def fit(cls, names: list[str], table: Table) -> Self:
-        levels = _order(table.arrow[names[0]])
+        levels = levels_of(table.arrow[names[0]])
         place = positions(words(table.arrow[names[0]], names[0]), levels)
         scale = Scale.fit(np.where(place < 0, np.nan, place)[:, None])
         return cls(names, levels, float(scale.mean[0]), float(scale.scale[0]))
@@ -162,7 +162,14 @@ def ordered(column: pa.ChunkedArray, name: str, levels: Sequence[str]) -> pa.Chu
     return pa.chunked_array([pa.DictionaryArray.from_arrays(codes, pa.array(levels, pa.string()), ordered=True)])
 
 
-def _order(column: pa.ChunkedArray) -> list[str]:
+def coded(values: pa.Array, levels: Sequence[str], type: pa.DictionaryType) -> pa.DictionaryArray:
+    """Values as codes of exactly these levels, used or not."""
+    dictionary = retyped(pa.array(levels, pa.string()), type.value_type)
+    codes = pc.index_in(values, value_set=dictionary, skip_nulls=True).cast(type.index_type)
+    return pa.DictionaryArray.from_arrays(codes, dictionary, ordered=type.ordered)
+
+
+def levels_of(column: pa.ChunkedArray) -> list[str]:
     """The levels from low to high: a dictionary's own order, else by value."""
     if pa.types.is_dictionary(column.type):
         levels = column.unify_dictionaries().chunk(0).dictionary

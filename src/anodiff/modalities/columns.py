@@ -162,8 +162,6 @@ def words(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
 
 def retyped(values: pa.Array, type: pa.DataType) -> pa.Array:
     """Values as `type`, where text is the way between types that do not convert."""
-    if pa.types.is_dictionary(type):
-        return retyped(values, type.value_type).dictionary_encode().cast(type)
     try:
         return values.cast(type)
     except pa.ArrowException:

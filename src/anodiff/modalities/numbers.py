@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from anodiff.data.table import Table
-from anodiff.modalities.columns import Block, nulls, numpy, parsed, retyped
+from anodiff.modalities.columns import Block, nulls, numpy, parsed
 from anodiff.types import JSON, Unreadable
 
 KNEE = 10.0
@@ -49,7 +49,7 @@ class Scale:
         return cls(mean, scale, median, body)
 
     def forward(self, values: np.ndarray) -> np.ndarray:
-        """Values `(n, d)` to coordinates."""
+        """Values `(n, d)` to coordinates; more than 1.8e308 scales from the mean counts as that."""
         if self.body.any():
             values = _compress(values, self.median, self.body)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -143,7 +143,7 @@ def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def typed(values: np.ndarray, type: pa.DataType) -> pa.Array:
-    """Floats `(n,)` as an array of `type`, rounded where it is whole and clipped to what it can hold."""
+    """Floats `(n,)` as an array of `type`, rounded where it is whole and clipped to what it can hold; text gets 6 digits."""
     if pa.types.is_floating(type):
         dtype = type.to_pandas_dtype()
         limit = np.finfo(dtype).max
@@ -154,7 +154,7 @@ def typed(values: np.ndarray, type: pa.DataType) -> pa.Array:
     if pa.types.is_boolean(type):
         return pa.array(values > 0.5)
     if not pa.types.is_integer(type) and not pa.types.is_temporal(type):
-        return retyped(pa.array(values), type)
+        return pa.array([f"{value:.6g}" for value in values]).cast(type)
     whole = np.dtype(type.to_pandas_dtype()) if pa.types.is_integer(type) else np.dtype(f"i{type.bit_width // 8}")
     info = np.iinfo(whole)
     low, high = float(info.min), np.nextafter(float(info.max), 0) if info.bits == 64 else float(info.max)

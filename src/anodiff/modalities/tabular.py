@@ -18,7 +18,7 @@ from torch import Tensor
 from anodiff.data.readers import read
 from anodiff.data.table import Table, native
 from anodiff.modalities.base import Encoded, Modality
-from anodiff.modalities.categories import Categorical, Ordinal, ordered
+from anodiff.modalities.categories import Categorical, Ordinal, coded, levels_of, ordered
 from anodiff.modalities.columns import FAR, Block, Boolean, Empty, is_text, nulls, share_of
 from anodiff.modalities.numbers import Numbers
 from anodiff.modalities.times import Datetime
@@ -57,6 +57,11 @@ class Tabular(Modality):
         self._check_settings(table)
         self._check_missing(table.names, np.stack([nulls(column) for column in table.arrow.columns], 1), table.start)
         self.arrow_schema_, self.kind_, self.dtype_ = table.arrow.schema, table.kind, table.dtype
+        self.dictionaries_ = {
+            f.name: levels_of(c)
+            for f, c in zip(table.arrow.schema, table.arrow.columns, strict=True)
+            if pa.types.is_dictionary(f.type)
+        }
         self.shares_ = np.array([nulls(column).mean() for column in table.arrow.columns])
         self.blocks_ = list(self._fitted_blocks(table))
         self._lay_out()
@@ -90,14 +95,16 @@ class Tabular(Modality):
         """
         values = x.detach().cpu().numpy().astype(np.float64)
         missing = self._absent(values, known)
-        fields = {field.name: field.type for field in self.arrow_schema_}
+        types = {f.name: f.type.value_type if f.name in self.dictionaries_ else f.type for f in self.arrow_schema_}
         columns: dict[str, pa.Array] = {}
         start = 0
         for block in self.blocks_:
             end = start + len(block.owner)
-            decoded = block.decode(values[:, start:end], [fields[name] for name in block.names])
+            decoded = block.decode(values[:, start:end], [types[name] for name in block.names])
             columns.update(zip(block.names, decoded, strict=True))
             start = end
+        for name, levels in self.dictionaries_.items():
+            columns[name] = coded(columns[name], levels, self.arrow_schema_.field(name).type)
         masked = [_masked(columns[name], missing[:, i]) for i, name in enumerate(self.columns)]
         dtype = self.dtype_ if kind in (None, "numpy") else None
         return native(pa.table(masked, schema=self.arrow_schema_), kind or self.kind_, dtype, index)
@@ -147,6 +154,7 @@ class Tabular(Modality):
             "schema": base64.b64encode(self.arrow_schema.serialize().to_pybytes()).decode(),
             "kind": self.kind_,
             "dtype": self.dtype_,
+            "dictionaries": self.dictionaries_,
             "blocks": [{"kind": block.kind, **block.config()} for block in self.blocks_],
         }
 
@@ -159,6 +167,7 @@ class Tabular(Modality):
             table = cls(config["kinds"], config["missing"])
             table.arrow_schema_ = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(config["schema"])))
             table.kind_, table.dtype_ = config["kind"], config["dtype"]
+            table.dictionaries_ = config["dictionaries"]
             table.blocks_ = [BLOCKS[block["kind"]].restore(block) for block in config["blocks"]]
             table.shares_ = np.asarray(arrays["shares"], float)
             if sorted(name for block in table.blocks_ for name in block.names) != sorted(table.columns):
