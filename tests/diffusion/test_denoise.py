@@ -80,3 +80,9 @@ def test_unknown_cells_do_not_count():
     assert torch.equal(full[1], some[1])
     assert some[2] == 0
     assert torch.equal(denoising_loss(denoiser, x, t, noise, known=torch.ones_like(known)), full)
+
+
+def test_preconditioned_is_the_identity_where_there_is_no_noise():
+    x = torch.ones(3, 2, dtype=torch.float64)
+    learnt = Preconditioned(Oracle(Preconditioned, VP()), VP(), torch.tensor([1.0, 2.0]))
+    torch.testing.assert_close(learnt(x, torch.tensor(0.0)).mean, x)

@@ -90,6 +90,7 @@ class Preconditioned(Learnt):
               \; c_\text{in} = \frac{1}{\sqrt{v + s^2}} .
 
     Karras et al., 2022. `variance` v is that of the data: one number, or one per coordinate.
+    At s = 0 it is the identity.
     """
 
     variance: Tensor
@@ -101,7 +102,7 @@ class Preconditioned(Learnt):
     def forward(self, x_t: Batch, t: Times, **condition: Tensor) -> Posterior:
         s, v = self.schedule.level(t), self.variance.to(x_t.dtype)
         scaled, square = x_t / expand(self.schedule.alpha(t), x_t), expand(s, x_t) ** 2
-        inside = self.ask(scaled / torch.sqrt(v + square), torch.log(s) / 4, condition)
+        inside = self.ask(scaled / torch.sqrt(v + square), torch.log(s.clamp(min=1e-6)) / 4, condition)
         return Posterior((v * scaled + torch.sqrt(square * v * (v + square)) * inside) / (v + square))
 
 

@@ -11,7 +11,6 @@ eigenvectors of C, which is how C is kept: :math:`C = V \Lambda V^\top + f (I - 
 """
 
 import math
-from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +18,8 @@ from torch import Tensor, nn
 from anodiff.diffusion.denoise import Denoiser, Posterior
 from anodiff.diffusion.noise import Schedule
 from anodiff.types import Batch, Misfit, PerItem, Times
+
+CHUNK = 2**22
 
 
 class Gaussian(Denoiser):
@@ -53,7 +54,7 @@ class Gaussian(Denoiser):
         self.schedule = schedule
 
     @classmethod
-    def spectral(cls, mean: Tensor, values: Tensor, vectors: Tensor, rest: Tensor, schedule: Schedule) -> Self:
+    def spectral(cls, mean: Tensor, values: Tensor, vectors: Tensor, rest: Tensor, schedule: Schedule) -> "Gaussian":
         """From its spectrum: `values` `(r,)`, orthonormal `vectors` `(d, r)` and the variance `rest` elsewhere."""
         gaussian = cls.__new__(cls)
         Denoiser.__init__(gaussian)
@@ -61,7 +62,7 @@ class Gaussian(Denoiser):
         return gaussian
 
     @classmethod
-    def fit(cls, x: Batch, schedule: Schedule, shrinkage: float | None = None, rank: int | None = None) -> Self:
+    def fit(cls, x: Batch, schedule: Schedule, shrinkage: float | None = None, rank: int | None = None) -> "Gaussian":
         r"""The Gaussian of data `x` `(n, *event)`, its covariance shrunk to :math:`(1 - \rho) S + \rho \bar\lambda I`.
 
         Constant columns, duplicates and n < d are welcome. With n <= d only the n directions that the data spans are
@@ -85,9 +86,12 @@ class Gaussian(Denoiser):
         mean = rows.double().mean(0)
         away = rows - mean.to(rows)
         if d <= n:
-            values, vectors = torch.linalg.eigh((away.T @ away).double() / n)
+            total = torch.zeros(d, d, dtype=torch.float64, device=x.device)
+            for some in torch.split(away, max(1, CHUNK // d)):
+                total += some.double().T @ some.double()
+            values, vectors = torch.linalg.eigh(total / n)
         else:
-            values, left = torch.linalg.eigh((away @ away.T).double() / n)
+            values, left = torch.linalg.eigh(away.double() @ away.double().T / n)
             values, left = values[1:], left[:, 1:]
             vectors = nn.functional.normalize(away.double().T @ left, dim=0)
             spanned = values > values.sum() * 1e-10
@@ -149,7 +153,7 @@ class GaussianMixture(Denoiser):
         self.schedule = schedule
 
     @classmethod
-    def fit(cls, x: Batch, schedule: Schedule, components: int = 4, seed: int = 0) -> Self:
+    def fit(cls, x: Batch, schedule: Schedule, components: int = 4, seed: int = 0) -> "GaussianMixture":
         """The mixture of data `x` `(n, *event)` by expectation maximisation, full covariances."""
         from sklearn.mixture import GaussianMixture as Mixture
 
@@ -185,5 +189,5 @@ def ledoit_wolf(away: Tensor, values: Tensor) -> float:
     n, d = away.shape
     size = (values**2).sum()
     apart = size - values.sum() ** 2 / d
-    spread = ((away.double() ** 2).sum(1) ** 2).mean() - size
+    spread = ((away**2).sum(1).double() ** 2).mean() - size
     return float((spread / (n * apart)).clamp(0, 1)) if apart > 1e-12 * size else 0.0

@@ -98,7 +98,7 @@ class DDIM(Sampler):
 
     .. math:: \tilde x_s = D + \sqrt{m^2 - c^2} \, \hat\varepsilon + c z .
 
-    With eta=0 it is Euler's step on the probability-flow ODE, with eta=1 it is `DDPM`.
+    With eta=0 it is Euler's step on the probability-flow ODE, also upwards from t > 0; with eta=1 it is `DDPM`.
     """
 
     def __init__(
