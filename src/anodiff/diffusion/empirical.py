@@ -38,7 +38,7 @@ class Empirical(Denoiser):
     rows: Tensor
 
     def __init__(
-        self, rows: Batch, schedule: Schedule, neighbours: int | None = None, exclude: int = 0, chunk: int = 2**20
+        self, rows: Batch, schedule: Schedule, neighbours: int | None = None, exclude: int = 0, chunk: int = 2**22
     ) -> None:
         super().__init__()
         self.register_buffer("rows", rows.flatten(1))
