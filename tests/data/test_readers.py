@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anodiff.data import chunks, read, sample
-from anodiff.types import Unreadable
+from anodiff.types import Misfit, Unreadable
 
 FRAME = {"amount": [1.5, 2.0, None, 4.25], "city": ["Ulm", "Köln", None, "Ulm"], "count": [1, 2, 3, 4]}
 
@@ -183,6 +183,8 @@ def test_hostile_sources_get_one_sentence(tmp_path: Path) -> None:
     ]:
         with pytest.raises(Unreadable, match=expected):
             read(source)
+    with pytest.raises(Misfit, match="pieces of 0 rows"):
+        next(chunks(np.eye(2), 0))
 
 
 def test_a_header_without_rows_is_a_table_without_rows(tmp_path: Path) -> None:

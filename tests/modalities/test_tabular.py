@@ -13,6 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from anodiff.checks import check_modality
 from anodiff.data import chunks, native, read
 from anodiff.modalities import Tabular
 from anodiff.types import BadModel, Misfit, Unreadable
@@ -284,6 +285,8 @@ def test_tampered_encodings_are_refused() -> None:
         {**config, "schema": "AAAA"},
         {**config, "blocks": blocks[:1]},
         {**config, "blocks": [{**blocks[0], "mean": [float("nan")]}, blocks[1]]},
+        {**config, "blocks": [{**blocks[0], "scale": [0.0]}, blocks[1]]},
+        {**config, "kind": "pickle"},
         {**config, "blocks": [{**blocks[0], "kind": "os.system"}, blocks[1]]},
         {**config, "blocks": [blocks[0], {**blocks[1], "counts": [1]}]},
     ]:
@@ -303,6 +306,34 @@ def test_times_know_their_hour_and_come_back() -> None:
     assert table.decode(table.encode(frame).x).equals(frame)
     noon, night = (pl.DataFrame({"when": [dt.datetime(2018, 5, 5, hour, 20)]}) for hour in (9, 3))
     assert table.encode(night).x.norm() > table.encode(noon).x.norm() + 0.2
+
+
+def test_odd_frames() -> None:
+    numbered = pd.DataFrame({0: [1.0, 2.0], 1: ["a", "b"]})
+    table = Tabular().fit(numbered)
+    pd.testing.assert_frame_equal(table.decode(table.encode(numbered).x), numbered)
+    gone = pd.DataFrame({0: [None], 1: [None]})
+    assert table.encode(gone).x[0].tolist()[-1] == pytest.approx(6 * 2**0.5)
+    assert table.encode(numbered[:0]).x.shape == (0, len(table.owners))
+    assert table.locate(torch.empty(0, len(table.owners))).shape == (0, 2)
+    words = np.array([["a", "x"], ["b", "y"], ["b", "x"]])
+    table = Tabular().fit(words)
+    unseen = table.encode(np.array([["a", "new"]]))
+    assert table.decode(unseen.x).tolist() == [["a", None]]
+    times = pd.DataFrame({"t": pd.to_datetime(["2020-01-01 10:00", "2020-03-01 11:30"]), "b": [True, False]})
+    table = Tabular().fit(times)
+    blank = table.encode(pd.DataFrame({"t": [pd.NaT], "b": [None]}))
+    assert not blank.known[0, :-1].any()
+    assert table.decode(blank.x, blank.known).isna().all(axis=None)
+    assert torch.equal(table.encode(pd.DataFrame({"t": ["2020-01-01 10:00"], "b": [1]})).x, table.encode(times[:1]).x)
+
+
+def test_public_law() -> None:
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": draw.normal(size=40), "b": draw.integers(0, 5, 40), "c": draw.choice(list("xyz"), 40)})
+    frame.loc[3, "a"] = np.nan
+    for X in (frame, pl.from_pandas(frame), frame[["a", "b"]].to_numpy()):
+        check_modality(Tabular(), X)
 
 
 def test_speed() -> None:

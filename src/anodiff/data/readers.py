@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from anodiff.data import files
 from anodiff.data.table import Table, check_names
-from anodiff.types import Unreadable
+from anodiff.types import Misfit, Unreadable
 
 BLOCK = 65_536
 """Rows that are held at once where the caller does not say."""
@@ -57,6 +57,8 @@ def chunks(source: Any, rows: int = BLOCK, like: pa.Schema | None = None) -> Ite
     Files are streamed, csv twice unless `like` gives the types; frames and npz archives are in memory already and are
     sliced. A source without rows gives one empty table, so that its columns can be seen.
     """
+    if rows < 1:
+        raise Misfit(f"cannot cut a table into pieces of {rows} rows; give at least 1.")
     if not _is_file(source):
         yield from _sliced(read(source), rows)
         return
@@ -136,7 +138,8 @@ def _in_memory(source: Any) -> Table:
             "give a 2-d array, a pandas, polars or pyarrow table, or a path."
         ) from None
     except ValueError as error:
-        raise Unreadable(f"cannot read this {type(source).__name__}: {error}.") from None
+        detail = " ".join(str(error).split())
+        raise Unreadable(f"cannot read this {type(source).__name__}: {detail}.") from None
     eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
     kind = eager.implementation.value
     if kind != "pandas":
@@ -147,7 +150,7 @@ def _in_memory(source: Any) -> Table:
 def _from_pandas(frame: Any) -> Table:
     check_names([str(name) for name in frame.columns])
     try:
-        return Table(pa.Table.from_pandas(frame, preserve_index=False), "pandas", index=frame.index)
+        return Table(pa.Table.from_pandas(frame.reset_index(drop=True)), "pandas", index=frame.index)
     except (pa.ArrowException, TypeError, ValueError):
         for name in frame.columns:
             _column(str(name), frame[name].to_numpy(dtype=object))

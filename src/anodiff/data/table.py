@@ -106,7 +106,10 @@ def _alike(columns: list[np.ndarray]) -> bool:
 
 
 def _fits(array: np.ndarray, dtype: str) -> bool:
-    """Integers and booleans cannot hold the missing values that decoding may bring."""
-    if np.dtype(dtype).kind not in "biu" or array.dtype.kind in "biu":
+    """Integers, booleans and fixed-width text cannot hold the missing values that decoding may bring."""
+    wanted = np.dtype(dtype).kind
+    if wanted in "US":
+        return all(isinstance(value, str) for value in array.flat)
+    if wanted not in "biu" or array.dtype.kind in "biu":
         return True
     return array.dtype.kind == "f" and bool(np.isfinite(array).all())

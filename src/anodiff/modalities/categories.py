@@ -104,7 +104,7 @@ class Ordinal(Block):
 
     def __init__(self, names: list[str], levels: Sequence[str], mean: float, scale: float) -> None:
         self.names, self.levels, self.owner = names, list(levels), np.zeros(2, int)
-        self.scale = Scale(*(np.array([v]) for v in (mean, scale, 0.0, 0.0)))
+        self.scale = Scale(*(np.array([float(v)]) for v in (mean, scale, 0.0, 0.0))).checked()
 
     @classmethod
     def fit(cls, names: list[str], table: Table) -> Self:

@@ -87,6 +87,8 @@ class Boolean(Block):
 
     @classmethod
     def restore(cls, config: JSON) -> Self:
+        if not 0 <= config["share"] <= 1:
+            raise ValueError(f"a share of {config['share']}")
         return cls(list(config["names"]), float(config["share"]))
 
     def describe(self) -> list[JSON]:
@@ -150,10 +152,8 @@ def blanked(x: np.ndarray, values: pa.ChunkedArray) -> np.ndarray:
 
 def words(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     """The values as text, the form in which categories are compared and kept."""
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), None, column)
     try:
-        return pc.cast(column, pa.string())
+        return pc.cast(_without_nan(column), pa.string())
     except pa.ArrowException:
         raise Unreadable(
             f"column {name} holds {column.type}, which is not one value per cell; drop it or split it."
@@ -190,9 +190,9 @@ def parsed(column: pa.ChunkedArray, type: pa.DataType, name: str, start: int, ex
 
 
 def _truths(table: Table, name: str) -> pa.ChunkedArray:
-    column = table.arrow[name]
+    column = _without_nan(table.arrow[name])
     truths = parsed(column, pa.bool_(), name, table.start, "true and false")
-    if pa.types.is_boolean(column.type) or is_text(column.type):
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return truths
     odd = numpy(pc.and_(truths, pc.not_equal(column, pa.scalar(1).cast(column.type))).fill_null(False))
     if odd.any():
@@ -200,3 +200,7 @@ def _truths(table: Table, name: str) -> pa.ChunkedArray:
         held = repr(column[row].as_py())
         raise Unreadable(f"column {name} holds {held} in row {table.start + row + 1}, where true and false were.")
     return truths
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.is_nan(column), None, column) if pa.types.is_floating(column.type) else column

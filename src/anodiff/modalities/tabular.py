@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from anodiff.data.readers import read
-from anodiff.data.table import Table, native
+from anodiff.data.table import KINDS, Table, native
 from anodiff.modalities.base import Encoded, Modality
 from anodiff.modalities.categories import Categorical, Ordinal, coded, levels_of, ordered
 from anodiff.modalities.columns import FAR, Block, Boolean, Empty, is_text, nulls, share_of
@@ -172,8 +172,10 @@ class Tabular(Modality):
             table.shares_ = np.asarray(arrays["shares"], float)
             if sorted(name for block in table.blocks_ for name in block.names) != sorted(table.columns):
                 raise ValueError("columns and their encodings do not match")
-            if table.shares_.shape != (len(table.columns),):
+            if table.shares_.shape != (len(table.columns),) or not ((table.shares_ >= 0) & (table.shares_ <= 1)).all():
                 raise ValueError("shares of missing cells do not match the columns")
+            if table.kind_ not in KINDS:
+                raise ValueError(f"a table of kind {table.kind_!r}")
             table._lay_out()
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, pa.ArrowException, OSError) as error:
             raise BadModel(

@@ -32,7 +32,7 @@ class Datetime(Block):
 
     def __init__(self, names: list[str], learnt: JSON) -> None:
         self.names, self.learnt = names, learnt
-        self.scale = Scale(*(np.array([v]) for v in (learnt["mean"], learnt["scale"], 0.0, 0.0)))
+        self.scale = Scale(*(np.array([float(v)]) for v in (learnt["mean"], learnt["scale"], 0.0, 0.0))).checked()
         self.centre = np.asarray(learnt["centre"], float)
         self.owner = np.zeros(1 + 2 * len(learnt["cycles"]), int)
 
