@@ -120,7 +120,7 @@ class Detector(BaseEstimator):
             "sketches": {name: sketch_config(_sketch(values)) for name, values in columns(table).items()},
         }
         model = Model(chosen, modality, filler, panel, score.fit(totals, Surprise), facts)
-        self._finish(model, totals)
+        self._finish(model, model.score.combined(totals))
 
     def decision_function(self, X: Any) -> Scores:
         """Scores `(n,)`, float64; higher is more anomalous. Files are streamed.
@@ -258,13 +258,9 @@ class Detector(BaseEstimator):
         if self.max_rows < LEAST_ROWS:
             raise Misfit(f"max_rows is {self.max_rows}; at least {LEAST_ROWS} rows are needed to learn from.")
 
-    def _finish(self, model: Model, totals: dict[str, Scores]) -> None:
+    def _finish(self, model: Model, held_out: Scores) -> None:
         self.model_ = model
         self.n_features_in_ = len(model.modality.columns)  # type: ignore[attr-defined]
-        self.calibrate_(model.score.combined(totals))
-
-    def calibrate_(self, held_out: Scores) -> None:
-        """Take these scores of held-out normals `(n,)` as what is normal, without learning anew."""
         self.decision_scores_ = np.asarray(held_out, dtype=np.float64)
         self.conformal_ = Conformal().fit(self.decision_scores_)
         self.tail_ = _tail(self.decision_scores_)

@@ -132,13 +132,13 @@ def left_out(recipe: Recipe, x: Tensor, seed: int) -> Iterator[Step | dict[str, 
                 denoiser, itself = _empirical(spec, x[kept], x[rest], process), _places(kept, len(x))[out]
             yield from _trained(denoiser, spec, x[rest], seed)
             for k, score in asking.items():
-                totals[k][out] = raw_totals(score, denoiser, x[out], itself)
+                totals[k][out.numpy()] = raw_totals(score, denoiser, x[out], itself)
     for name, asked in recipe.scores.items():
         if asked.net is not None:
             for rest, out in _folds(asked.net, x, seed):
                 score = score_alone(asked, x[rest], process, seed)
                 yield from _trained(score, asked.net, x[rest], seed)
-                totals[name][out] = raw_totals(score, _Nothing(process), x[out])
+                totals[name][out.numpy()] = raw_totals(score, _Nothing(process), x[out])
     yield totals
 
 

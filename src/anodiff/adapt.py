@@ -1,0 +1,66 @@
+"""The detector in scikit-learn's clothes: -1 is an anomaly, +1 is normal, and higher scores are more normal."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from anodiff.detect import Detector
+from anodiff.modalities import Modality
+
+
+class SklearnDetector(OutlierMixin, BaseEstimator):
+    """`Detector` with scikit-learn's sign, labels and checks; the arguments are those of `Detector`.
+
+    Numeric arrays only, NaN welcome: frames with other columns belong to `Detector` itself.
+
+    Attributes:
+        detector_: The fitted `Detector`.
+        offset_: `decision_function` is `score_samples` minus this; negative is an anomaly.
+    """
+
+    def __init__(
+        self,
+        modality: str | Modality = "auto",
+        recipe: Any = "auto",
+        *,
+        changes: dict[str, Any] | None = None,
+        false_alarm_rate: float = 0.01,
+        alarm: str = "auto",
+        max_rows: int = 100_000,
+        seed: int = 0,
+    ) -> None:
+        self.modality = modality
+        self.recipe = recipe
+        self.changes = changes
+        self.false_alarm_rate = false_alarm_rate
+        self.alarm = alarm
+        self.max_rows = max_rows
+        self.seed = seed
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
+        """Learn normal rows `X` `(n, d)`; `y` is ignored."""
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        self.detector_ = Detector(**self.get_params(deep=False)).fit(X)
+        self.offset_ = -self.detector_.threshold_
+        return self
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Scores `(n,)`; higher is more normal."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        return -self.detector_.decision_function(X)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """`score_samples` less `offset_` `(n,)`; negative is an anomaly."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """-1 for anomalies, +1 for normals, `(n,)`."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
