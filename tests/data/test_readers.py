@@ -178,6 +178,8 @@ def test_hostile_sources_get_one_sentence(tmp_path: Path) -> None:
         (pd.DataFrame({"mixed": [1, "a"]}), "column mixed mixes values of type int, str"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "a"),
         (pa.table([[1], [2]], names=["a", "a"]), "a"),
+        (pd.DataFrame({"s": pd.arrays.SparseArray([1, 0])}), "column s"),
+        ("", "the path is empty"),
         (None, "cannot read a NoneType"),
         (io.StringIO("a\n1\n"), "binary mode"),
     ]:

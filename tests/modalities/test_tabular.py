@@ -316,6 +316,8 @@ def test_odd_frames() -> None:
     assert table.encode(gone).x[0].tolist()[-1] == pytest.approx(6 * 2**0.5)
     assert table.encode(numbered[:0]).x.shape == (0, len(table.owners))
     assert table.locate(torch.empty(0, len(table.owners))).shape == (0, 2)
+    with pytest.raises(Unreadable, match="column t holds int64, where timestamps were"):
+        Tabular(kinds={"t": "datetime"}).fit(pd.DataFrame({"t": [1, 2]}))
     words = np.array([["a", "x"], ["b", "y"], ["b", "x"]])
     table = Tabular().fit(words)
     unseen = table.encode(np.array([["a", "new"]]))

@@ -16,6 +16,8 @@ Stream = Iterator[pa.Table]
 
 def stream(path: Path, rows: int, like: pa.Schema | None = None) -> Stream:
     """Tables of `rows` rows each (the last is shorter) from the file or folder at `path`."""
+    if path == Path():
+        raise Unreadable("the path is empty; give the path of a file or of a folder of parquet files.")
     if path.is_dir():
         return rebatched(_folder(path, rows), rows)
     if not path.exists():
@@ -65,7 +67,8 @@ def _parquet(path: Path, rows: int) -> Stream:
 
 
 def _folder(path: Path, rows: int) -> Stream:
-    parts = sorted(part for part in path.rglob("*.parquet") if part.is_file())
+    found = (part for part in path.rglob("*.parquet") if part.is_file())
+    parts = sorted(part for part in found if not any(name[0] in "._" for name in part.relative_to(path).parts))
     if not parts:
         raise Unreadable(
             f"folder {path} holds no parquet file; give a folder of .parquet files or the path of one file."

@@ -151,10 +151,11 @@ def _from_pandas(frame: Any) -> Table:
     check_names([str(name) for name in frame.columns])
     try:
         return Table(pa.Table.from_pandas(frame.reset_index(drop=True)), "pandas", index=frame.index)
-    except (pa.ArrowException, TypeError, ValueError):
+    except (pa.ArrowException, TypeError, ValueError) as error:
         for name in frame.columns:
             _column(str(name), frame[name].to_numpy(dtype=object))
-        raise
+        detail = " ".join(str(error).split()).rstrip(".")
+        raise Unreadable(f"cannot read this pandas table: {detail}; convert that column.") from None
 
 
 def _from_array(source: Any) -> Table:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from anodiff.data.table import Table
 from anodiff.modalities.columns import Block, blanked, numpy, parsed, retyped
 from anodiff.modalities.numbers import Scale
-from anodiff.types import JSON
+from anodiff.types import JSON, Unreadable
 
 CYCLES = {"day": 86_400.0, "week": 604_800.0, "year": 31_556_952.0}
 RESOLUTIONS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1)
@@ -96,6 +96,8 @@ def _micro(table: Table, name: str) -> pa.ChunkedArray:
     column = table.arrow[name]
     if pa.types.is_timestamp(column.type):
         return column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        raise Unreadable(f"column {name} holds {column.type}, where timestamps were; convert it to timestamps.")
     return parsed(column, MICRO, name, table.start, "timestamps").cast(pa.int64())
 
 
