@@ -7,7 +7,7 @@ depend on the batch; raw totals have different units.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol, Self, TypeAlias, Union, cast
+from typing import Protocol, TypeAlias, Union, cast
 
 import numpy as np
 import torch
@@ -88,7 +88,7 @@ class Hybrid(AnomalyScore):
         self.weights = weights
         self.needs = frozenset().union(*(member.needs for member in members.values()))  # type: ignore[misc]
 
-    def fit(self, held_out_totals: Totals, scale: Callable[[], Scale]) -> Self:
+    def fit(self, held_out_totals: Totals, scale: Callable[[], Scale]) -> "Hybrid":
         """Fit one fresh `scale()` per member on the raw totals of held-out normals, as `member_totals` gives them."""
         self.scales_: dict[str, Scale] = {}
         for name, member in self.members.items():
