@@ -1,7 +1,21 @@
 """Anomaly detection and generation with diffusion models: normal data in, calibrated alarm out."""
 
-from anodiff.detect import Detector
-from anodiff.saving import load
+from typing import TYPE_CHECKING, Any
+
 from anodiff.version import __version__
 
+if TYPE_CHECKING:
+    from anodiff.detect import Detector
+    from anodiff.saving import load
+
 __all__ = ["Detector", "__version__", "load"]
+HOMES = {"Detector": "anodiff.detect", "load": "anodiff.saving"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that `anodiff --help` does not wait for torch."""
+    if name not in HOMES:
+        raise AttributeError(f"module 'anodiff' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(HOMES[name]), name)

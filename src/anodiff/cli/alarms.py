@@ -1,0 +1,59 @@
+"""From streamed scores to streamed alarms: by a threshold in one pass, by false-discovery control in two."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ALARM = 3
+"""The place of the column `alarm`, after row, score and p_value."""
+
+
+def by_rate(tables: Iterable[pa.Table], threshold: float) -> Iterator[pa.Table]:
+    """Alarm above the threshold."""
+    for table in tables:
+        yield _with_alarm(table, table["score"].to_numpy() > threshold)
+
+
+def by_fdr(tables: Iterable[pa.Table], fdr: float) -> Iterator[pa.Table]:
+    """Alarm by Benjamini and Hochberg over all rows: they wait on disk while their p-values are counted."""
+    counts: Counter[float] = Counter()
+    with tempfile.TemporaryDirectory(prefix="anodiff-") as folder:
+        path = Path(folder) / "scores.parquet"
+        _spill(tables, path, counts)
+        highest = largest_rejected(counts, fdr)
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                table = pa.Table.from_batches([batch])
+                yield _with_alarm(table, table["p_value"].to_numpy() <= highest)
+
+
+def largest_rejected(counts: Counter[float], fdr: float) -> float:
+    """The largest p with p ≤ fdr · (rows at or below p) / rows, or -1 where there is none.
+
+    >>> largest_rejected(Counter({0.001: 2, 0.9: 8}), 0.1), largest_rejected(Counter({0.9: 10}), 0.1)
+    (0.001, -1.0)
+    """
+    p = np.array(sorted(counts))
+    reached = np.cumsum([counts[value] for value in p])
+    passed = p[p <= fdr * reached / max(counts.total(), 1)]
+    return float(passed[-1]) if len(passed) else -1.0
+
+
+def _spill(tables: Iterable[pa.Table], path: Path, counts: Counter[float]) -> None:
+    with ExitStack() as stack:
+        writer = None
+        for table in tables:
+            writer = writer or stack.enter_context(pq.ParquetWriter(path, table.schema))
+            values, times = np.unique(table["p_value"].to_numpy(), return_counts=True)
+            counts.update(dict(zip(values.tolist(), times.tolist(), strict=True)))
+            writer.write_table(table)
+
+
+def _with_alarm(table: pa.Table, alarm: np.ndarray) -> pa.Table:
+    return table.add_column(ALARM, "alarm", pa.array(alarm.astype(np.int8)))

@@ -1,0 +1,66 @@
+"""`anodiff explain`: the worst rows, or those asked for, with reasons."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anodiff.cli.options import Data, Json, ModelPath, Quiet
+from anodiff.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from anodiff.explain import Explanation
+
+Top = Annotated[int, typer.Option(min=1, help="How many of the worst rows.")]
+Row = Annotated[list[int] | None, typer.Option(min=0, help="Instead: this row, counted from 0; may be repeated.")]
+Cells = Annotated[int, typer.Option(min=1, help="How many cells per row.")]
+
+
+def explain(
+    model: ModelPath,
+    data: Data,
+    top: Top = 10,
+    row: Row = None,
+    cells: Cells = 3,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Say why the worst rows score as they do: which cells, what was expected, the nearest normal row."""
+    from anodiff import load
+    from anodiff.report.reasons import reasons_for, reasons_for_worst
+
+    terminal = Terminal(quiet, json)
+    detector = load(model)
+    if row:
+        found = reasons_for(detector, data, row, cells)
+    else:
+        found = reasons_for_worst(detector, data, top, cells)
+    terminal.give({"model": str(model), "explanations": [each.to_dict() for each in found]})
+    for each in found:
+        terminal.show(*in_words(each, cells))
+
+
+def in_words(each: "Explanation", cells: int) -> list[Any]:
+    """A sentence, and a table of the cells that matter."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    mark = "[bold red]alarm[/]" if each.alarm else "[green]no alarm[/]"
+    head = f"[bold]row {each.row}[/]  score {each.score:.4g}  p {each.p_value:.2g}  {mark}"
+    table = Table(box=None, padding=(0, 2, 0, 2))
+    for name in ("column", "value", "expected", "nearest normal", "share"):
+        table.add_column(name, justify="right" if name == "share" else "left", header_style="dim")
+    for cell in each.cells[:cells]:
+        texts = (cell.column, cell.value, cell.expected, each.nearest.get(cell.column))
+        table.add_row(*(escape(shown(text)) for text in texts), f"{100 * cell.share:.0f} %")
+    return [head, escape(each.sentence), table, ""]
+
+
+def shown(value: Any) -> str:
+    """A cell as short text.
+
+    >>> shown(1234.5678), shown(None), shown("NL")
+    ('1235', 'missing', 'NL')
+    """
+    if value is None or value != value:
+        return "missing"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

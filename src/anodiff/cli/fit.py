@@ -1,0 +1,115 @@
+"""`anodiff fit`: normal data in, a model folder out."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anodiff.cli.options import Data, Json, Overwrite, Quiet, Seed, kind, pairs, scalar
+from anodiff.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from anodiff.detect import Detector
+
+Out = Annotated[Path, typer.Option("--output", "-o", help="The folder to write the model to.", show_default=False)]
+Recipe = Annotated[str, typer.Option(help="Name of a recipe (see: anodiff info) or a yaml file.")]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change the recipe, e.g. denoisers.learnt.steps=200.")
+]
+Rate = Annotated[float, typer.Option(help="Share of normal rows that may raise an alarm.")]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind", metavar="COLUMN=KIND", help="numeric, categorical, boolean, ordinal, datetime; or low,high."
+    ),
+]
+Drop = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave this column out, here and in score.")]
+
+
+def fit(
+    data: Data,
+    output: Out,
+    recipe: Recipe = "auto",
+    changes: Changes = None,
+    rate: Rate = 0.01,
+    kinds: Kinds = None,
+    drop: Drop = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Learn what is normal from a table of normal rows."""
+    check_place(output, overwrite)
+    from anodiff.detect import Detector
+    from anodiff.modalities.tabular import Tabular
+
+    terminal = Terminal(quiet, json)
+    detector = Detector(
+        Tabular({name: kind(text) for name, text in pairs(kinds, "--kind").items()} or None),
+        recipe,
+        changes={name: scalar(text) for name, text in pairs(changes, "--set").items()} or None,
+        false_alarm_rate=rate,
+        seed=seed,
+    )
+    learn(detector, data, drop or [], terminal)
+    detector.save(output, overwrite=overwrite)
+    facts = learnt(detector, output)
+    terminal.give(facts)
+    terminal.show(*in_words(facts))
+
+
+def learn(detector: "Detector", data: Any, drop: list[str], terminal: Terminal) -> None:
+    """Fit; a model remembers the columns that it was not shown."""
+    if not drop:
+        terminal.follow(detector.fitting(data))
+        return
+    from anodiff.data.drop import check_droppable, without
+    from anodiff.data.readers import sample
+
+    table, seen = sample(data, detector.max_rows, detector.seed)
+    check_droppable(table, drop)
+    terminal.follow(detector.fitting(without(table, drop)))
+    detector.model_.facts.update(rows_seen=seen, dropped=drop)
+
+
+def check_place(path: Path, overwrite: bool) -> None:
+    """Refuse a taken or unwritable path before any work is done."""
+    if path.exists() and not (overwrite and (path / "config.json").is_file()):
+        hint = "it is no anodiff model, so it is left alone" if overwrite else "give --overwrite, or another path"
+        raise FileExistsError(f"{path} exists; {hint}.")
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise PermissionError(f"no folder can be made in {above}; give another path.")
+
+
+def learnt(detector: "Detector", path: Path) -> dict[str, Any]:
+    """What there is to say about a fresh model."""
+    facts = detector.model_.facts
+    return {
+        "model": str(path),
+        "recipe": detector.model_.recipe.name,
+        "rows_seen": facts["rows_seen"],
+        "rows_fitted": facts["rows_fitted"],
+        "columns": len(facts["columns"]),
+        "dropped": facts.get("dropped", []),
+        "seconds": round(facts["seconds"], 3),
+        "false_alarm_rate": detector.false_alarm_rate,
+        "threshold": detector.threshold_,
+        "calibration": detector.statement(),
+    }
+
+
+def in_words(facts: dict[str, Any]) -> list[str]:
+    """The same for people, and what to type next."""
+    from rich.markup import escape
+
+    of = "" if facts["rows_seen"] == facts["rows_fitted"] else f" of {facts['rows_seen']:,}"
+    return [
+        f"[bold]Learnt what is normal[/] from {facts['rows_fitted']:,}{of} rows, {facts['columns']} columns, "
+        f"in {facts['seconds']:.1f} s (recipe {escape(facts['recipe'])}).",
+        f"Alarms above score {facts['threshold']:.4g}, at most {100 * facts['false_alarm_rate']:g} % of normal rows: "
+        f"{escape(facts['calibration'])}",
+        f"Next:  anodiff score {escape(facts['model'])} NEW.csv -o scores.csv",
+    ]

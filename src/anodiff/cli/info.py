@@ -1,0 +1,112 @@
+"""`anodiff info`: what is installed, and what is in a model."""
+
+import platform
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from anodiff.cli.options import Json, Quiet
+from anodiff.cli.terminal import Terminal
+
+
+def info(
+    model: Annotated[Path | None, typer.Argument(help="A folder that fit wrote.", show_default=False)] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Show versions and recipes; with MODEL, what it learnt and how it is calibrated."""
+    terminal = Terminal(quiet, json)
+    facts = installed() if model is None else of_model(model)
+    terminal.give(facts)
+    terminal.show(*(_installed_in_words(facts) if model is None else _model_in_words(facts)))
+
+
+def installed() -> dict[str, Any]:
+    """Versions, threads, recipes."""
+    import torch
+
+    from anodiff.recipes.schema import available, recipe
+    from anodiff.version import __version__
+
+    return {
+        "anodiff": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "recipes": {name: recipe(name).about for name in available()},
+    }
+
+
+def of_model(path: Path) -> dict[str, Any]:
+    """What a saved model says of itself."""
+    from anodiff import load
+
+    detector = load(path)
+    model = detector.model_
+    return {
+        "model": str(path),
+        "recipe": model.recipe.name,
+        "about": model.recipe.about,
+        "rows_seen": model.facts["rows_seen"],
+        "rows_fitted": model.facts["rows_fitted"],
+        "seconds": model.facts["seconds"],
+        "columns": model.facts["columns"],
+        "dropped": model.facts.get("dropped", []),
+        "evaluations_per_row": model.score.nfe,
+        "false_alarm_rate": detector.false_alarm_rate,
+        "threshold": detector.threshold_,
+        "calibration": detector.statement(),
+        "settings": model.recipe.model_dump(mode="json"),
+        "references": detector.references(),
+    }
+
+
+def _installed_in_words(facts: dict[str, Any]) -> list[Any]:
+    from rich.table import Table
+
+    table = Table(title="recipes", title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
+    for name, about in facts["recipes"].items():
+        table.add_row(f"[bold]{name}[/]", about)
+    versions = (f"{name} {facts[name]}" for name in ("anodiff", "python", "torch"))
+    return [f"{', '.join(versions)}, {facts['threads']} threads", table]
+
+
+def _model_in_words(facts: dict[str, Any]) -> list[Any]:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("column", "kind", "type", "missing", "normal values"):
+        table.add_column(heading)
+    for column in facts["columns"][:50]:
+        cells = (column["name"], column["kind"], column["type"], f"{100 * column['missing']:.3g} %", described(column))
+        table.add_row(*map(escape, cells))
+    more = len(facts["columns"]) - 50
+    return [
+        f"[bold]{escape(facts['model'])}[/]: recipe {escape(facts['recipe'])}, {facts['rows_fitted']:,} of "
+        f"{facts['rows_seen']:,} rows learnt, {facts['evaluations_per_row']} network evaluations per row",
+        escape(facts["about"]),
+        f"Alarms above {facts['threshold']:.4g}, at {100 * facts['false_alarm_rate']:g} % false alarms: "
+        f"{escape(facts['calibration'])}",
+        table,
+        *([f"... and {more} more columns"] if more > 0 else []),
+        escape(facts["references"]),
+    ]
+
+
+def described(column: dict[str, Any]) -> str:
+    """What is normal in a column, in a few words.
+
+    >>> described({"kind": "numeric", "q05": 1.0, "q95": 9.5})
+    '1 to 9.5'
+    """
+    if "q05" in column:
+        return f"{column['q05']:.4g} to {column['q95']:.4g}"
+    if "top" in column:
+        return ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(column["top"].items())[:3])
+    if "levels" in column:
+        return " < ".join(map(str, column["levels"][:6]))
+    if "share_true" in column:
+        return f"true {100 * column['share_true']:.0f} %"
+    return f"{column['first']} to {column['last']}" if "first" in column else ""

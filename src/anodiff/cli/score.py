@@ -1,0 +1,135 @@
+"""`anodiff score`: a score, a p-value and an alarm per row, streamed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anodiff.cli.options import Data, Json, ModelPath, Overwrite, Quiet
+from anodiff.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from anodiff.detect import Detector
+    from anodiff.report.passes import Piece, Worst
+
+Out = Annotated[str | None, typer.Option("--output", "-o", help="A .csv or .parquet file, or - for csv on stdout.")]
+Rate = Annotated[float | None, typer.Option(help="Share of normal rows that may raise an alarm; else as fitted.")]
+Fdr = Annotated[
+    float | None, typer.Option(help="Instead: share of false alarms among the alarms (Benjamini-Hochberg).")
+]
+Keep = Annotated[bool, typer.Option("--keep", help="Copy the columns of DATA to the output.")]
+Map = Annotated[bool, typer.Option("--map", help="Add each column's part of the score.")]
+
+
+def score(
+    model: ModelPath,
+    data: Data,
+    output: Out = None,
+    rate: Rate = None,
+    fdr: Fdr = None,
+    keep: Keep = False,
+    map: Map = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Score rows and raise alarms, in memory that does not grow with the rows. Rows count from 0."""
+    terminal = Terminal(quiet, json, data_on_stdout=output == "-")
+    check_asked(output, rate, fdr, json, overwrite)
+    import numpy as np
+
+    from anodiff import load
+    from anodiff.cli.alarms import by_fdr, by_rate
+    from anodiff.cli.sinks import sink
+    from anodiff.report.passes import Worst, pieces
+
+    detector = load(model)
+    if rate is not None:
+        detector.set_params(false_alarm_rate=rate)
+    worst, counts = Worst(3), np.zeros(2, dtype=np.int64)
+    found = noted(terminal.count(pieces(detector, data), lambda piece: len(piece.scores)), worst)
+    tables = (columns_of(detector, piece, keep, map) for piece in found)
+    decided = by_rate(tables, detector.threshold_) if fdr is None else by_fdr(tables, fdr)
+    with sink(output, overwrite) as write:
+        for table in decided:
+            counts += table.num_rows, np.count_nonzero(table["alarm"])
+            write(table)
+    facts = summary(detector, counts, worst, fdr, output)
+    terminal.give(facts)
+    terminal.show(*in_words(facts, str(model), data))
+
+
+def check_asked(output: str | None, rate: float | None, fdr: float | None, json: bool, overwrite: bool) -> None:
+    """Refuse what contradicts itself or cannot be written, before any work is done."""
+    from anodiff.alarms.base import check_rate
+    from anodiff.cli.sinks import check_output
+    from anodiff.types import Misfit
+
+    if rate is not None and fdr is not None:
+        raise Misfit("give either --rate or --fdr, not both.")
+    if json and output == "-":
+        raise Misfit("--json and -o - would both write to stdout; give -o a file.")
+    check_rate(0.5 if rate is None else rate, "--rate")
+    check_rate(0.5 if fdr is None else fdr, "--fdr")
+    check_output(output, overwrite)
+
+
+def noted(pieces: Iterable["Piece"], worst: "Worst") -> Iterator["Piece"]:
+    """Pass pieces through, remembering the worst rows."""
+    for piece in pieces:
+        worst.add(piece)
+        yield piece
+
+
+def columns_of(detector: "Detector", piece: "Piece", keep: bool, map: bool) -> "pa.Table":
+    """What is written of some rows, but for the alarm."""
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {"row": piece.rows, "score": piece.scores, "p_value": detector.p_of(piece.scores)}
+    if map:
+        names = detector.model_.modality.columns  # type: ignore[attr-defined]
+        columns |= {f"map.{name}": part for name, part in zip(names, detector.anomaly_map(piece.seen).T, strict=True)}
+    if keep:
+        taken = {"row", "score", "p_value", "alarm"}
+        given = zip(piece.whole.names, piece.whole.arrow.columns, strict=True)
+        columns |= {f"data.{name}" if name in taken else name: column for name, column in given}
+    return pa.table(columns)
+
+
+def summary(detector: "Detector", counts: Any, worst: "Worst", fdr: float | None, output: str | None) -> dict[str, Any]:
+    """What there is to say about the rows."""
+    rows, alarms = (int(count) for count in counts)
+    p_values = detector.p_of(worst.scores)
+    return {
+        "rows": rows,
+        "alarms": alarms,
+        "rule": {"false_alarm_rate": detector.false_alarm_rate} if fdr is None else {"fdr": fdr},
+        "threshold": detector.threshold_ if fdr is None else None,
+        "calibration": detector.statement(),
+        "worst": [
+            {"row": int(row), "score": float(value), "p_value": float(p)}
+            for row, value, p in zip(worst.numbers, worst.scores, p_values, strict=True)
+        ],
+        "output": output,
+    }
+
+
+def in_words(facts: dict[str, Any], model: str, data: str) -> list[str]:
+    """The same for people, and what to type next."""
+    from rich.markup import escape
+
+    rows, alarms, rule = facts["rows"], facts["alarms"], facts["rule"]
+    if "fdr" in rule:
+        meaning = f"at most {100 * rule['fdr']:g} % of these alarms are expected to be false"
+    else:
+        wanted = rule["false_alarm_rate"]
+        meaning = f"about {wanted * rows:,.0f} would be expected if every row were normal ({100 * wanted:g} %)"
+    worst = "; ".join(f"row {w['row']} (score {w['score']:.4g}, p {w['p_value']:.2g})" for w in facts["worst"])
+    lines = [f"[bold]{alarms:,} alarms[/] in {rows:,} rows; {meaning}."]
+    lines += [f"Worst: {worst}."] if worst else []
+    lines += [f"Written: {escape(facts['output'])}"] if facts["output"] not in (None, "-") else []
+    shown = "DATA" if data == "-" else data
+    return [*lines, f"Next:  anodiff explain {escape(model)} {escape(shown)}"]
