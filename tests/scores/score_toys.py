@@ -85,7 +85,7 @@ def scores(toy: Toy, denoisers: dict[str, Denoiser]) -> dict[str, AnomalyScore]:
     categorical, inverse_gamma = CategoricalTime(bins, SCHEDULE), InverseGammaTime(one, SCHEDULE)
     return {
         "residual": Residual(),
-        "spread": Residual(levels=(50,), power=0, spread=True),
+        "spread": Residual(levels=(50.0,), power=0.0, spread=True),
         "reconstruction": Reconstruction(),
         "reconstruction without noise": Reconstruction(levels=(0.3,), noisy=False),
         "reconstruction, heun": Reconstruction(levels=(0.3, 1.0), sampler=Heun),

@@ -48,7 +48,7 @@ def test_a_finer_grid_gives_the_same_residual(x):
 
 @pytest.mark.parametrize("schedule", [VP(), Cosine(), VE(), EDM()])
 def test_scores_see_levels_and_not_schedules(schedule, x):
-    for score in (Residual(), SteinNorm(power=2), DenoisingBound(), NonParametricTime()):
+    for score in (Residual(), SteinNorm(power=2.0), DenoisingBound(), NonParametricTime()):
         expected, found = (score(gaussian(s), x).total for s in (EDM(), schedule))
         torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
 
@@ -58,7 +58,7 @@ def test_spread_over_neighbours_is_their_mean_squared_distance(k, x):
     rows = drawn(300, 8)
     nearest = (torch.cdist(x, rows) ** 2).topk(k, largest=False).values.mean(1)
     empirical = Empirical(rows, EDM(sigma_max=1e6), neighbours=k)
-    found = Residual(levels=(1e5,), power=0, spread=True)(empirical, x).total
+    found = Residual(levels=(1e5,), power=0.0, spread=True)(empirical, x).total
     torch.testing.assert_close(found, nearest, rtol=1e-6, atol=0)
     by_time = NonParametricTime(level=1e5, low=0.1)(empirical, x).total
     torch.testing.assert_close(by_time, torch.log1p(nearest / (D * 0.01)) / 2, rtol=1e-6, atol=0)
@@ -79,8 +79,8 @@ def test_nonparametric_time_is_an_expected_log_level(x):
         p = np.exp(log_p - log_p.max())
         return (p * grid).sum() / p.sum()
 
-    score = NonParametricTime(level=50, low=low)
-    square = Residual(levels=(50,), power=0, spread=True)(gaussian(), x).total
+    score = NonParametricTime(level=50.0, low=low)
+    square = Residual(levels=(50.0,), power=0.0, spread=True)(gaussian(), x).total
     by_hand = [expected(v.item() + D * low**2) - expected(D * low**2) for v in square]
     np.testing.assert_allclose(score(gaussian(), x).total.numpy(), by_hand, rtol=1e-5)
 
@@ -88,12 +88,13 @@ def test_nonparametric_time_is_an_expected_log_level(x):
 @pytest.mark.parametrize("level", [0.1, 1.0])
 def test_stein_norm_of_a_gaussian(level, x):
     slope = (x - MEAN) @ torch.linalg.inv(COVARIANCE + level**2 * torch.eye(D))
-    found = SteinNorm(levels=(level,), power=0)(gaussian(), x).total
+    found = SteinNorm(levels=(level,), power=0.0)(gaussian(), x).total
     torch.testing.assert_close(found, (slope**2).sum(1), rtol=1e-6, atol=0)
 
 
 def test_stein_norm_weighted_by_the_noise_is_the_residual(x):
-    torch.testing.assert_close(SteinNorm(power=2)(gaussian(VP()), x).total, Residual(power=2)(gaussian(VP()), x).total)
+    slope, residual = (score(gaussian(VP()), x).total for score in (SteinNorm(power=2.0), Residual(power=2.0)))
+    torch.testing.assert_close(slope, residual)
 
 
 def test_flow_likelihood_of_a_gaussian(x):
@@ -163,7 +164,7 @@ def test_the_posterior_of_the_level_is_learnt_in_one_dimension():
 
 def test_time_is_an_expectation_and_stays_within_its_levels():
     net = seeded(MLP, 0, inputs=D, outputs=20, width=16, depth=1, levelled=False)
-    total = CategoricalTime(net, SCHEDULE, low=0.1, high=10)(gaussian(), drawn(50, 9)).total
+    total = CategoricalTime(net, SCHEDULE, low=0.1, high=10.0)(gaussian(), drawn(50, 9)).total
     assert ((total > 0) & (total < math.log(100))).all()
     assert len(total.unique()) == 50
 

@@ -47,7 +47,7 @@ class Iterated(Fill):
         levels: In the order in which they are asked, large to small.
     """
 
-    def __init__(self, levels: Sequence[float] = geometric(0.1, 10, 8)[::-1]) -> None:
+    def __init__(self, levels: Sequence[float] = geometric(0.1, 10.0, 8)[::-1]) -> None:
         self.levels = levels
 
     def __call__(self, denoiser: Denoiser, x: Batch, known: Mask, **condition: Tensor) -> Batch:
@@ -78,7 +78,7 @@ class Sampled(Fill):
 
     def __init__(
         self,
-        level: float = 10,
+        level: float = 10.0,
         steps: int = 8,
         draws: int = 2,
         seed: int = 0,

@@ -23,13 +23,13 @@ from anodiff.types import Batch, Misfit
 def geometric(low: float, high: float, count: int) -> tuple[float, ...]:
     """Levels from `low` to `high`, evenly spaced in their logarithm.
 
-    >>> geometric(1, 100, 3)
+    >>> geometric(1.0, 100.0, 3)
     (1.0, 10.0, 100.0)
     """
     return tuple(float(level) for level in np.geomspace(low, high, count))
 
 
-LEVELS = geometric(0.05, 5, 10)
+LEVELS = geometric(0.05, 5.0, 10)
 
 
 def spacing(levels: Sequence[float]) -> tuple[float, ...]:
@@ -38,7 +38,7 @@ def spacing(levels: Sequence[float]) -> tuple[float, ...]:
     Raises:
         Misfit: without a level, or where levels are not positive and increasing.
 
-    >>> [round(width, 6) for width in spacing((1, 10, 100))] == [2.302585] * 3
+    >>> [round(width, 6) for width in spacing((1.0, 10.0, 100.0))] == [2.302585] * 3
     True
     """
     if not levels or levels[0] <= 0 or any(a >= b for a, b in itertools.pairwise(levels)):

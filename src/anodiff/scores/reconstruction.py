@@ -59,7 +59,7 @@ class Residual(AnomalyScore):
         spread: Whether to add the posterior variance.
     """
 
-    def __init__(self, levels: Sequence[float] = LEVELS, power: float = 2, spread: bool = False) -> None:
+    def __init__(self, levels: Sequence[float] = LEVELS, power: float = 2.0, spread: bool = False) -> None:
         self.levels = levels
         self.power = power
         self.spread = spread

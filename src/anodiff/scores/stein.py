@@ -29,7 +29,7 @@ class SteinNorm(AnomalyScore):
         power: The p of the weight.
     """
 
-    def __init__(self, levels: Sequence[float] = LEVELS, power: float = 1) -> None:
+    def __init__(self, levels: Sequence[float] = LEVELS, power: float = 1.0) -> None:
         self.levels = levels
         self.power = power
 

@@ -39,7 +39,9 @@ class CategoricalTime(AnomalyScore, nn.Module):
         high: The highest level.
     """
 
-    def __init__(self, net: nn.Module, schedule: Schedule, bins: int = 20, low: float = 0.02, high: float = 10) -> None:
+    def __init__(
+        self, net: nn.Module, schedule: Schedule, bins: int = 20, low: float = 0.02, high: float = 10.0
+    ) -> None:
         super().__init__()
         self.net = net
         self.schedule = schedule
@@ -58,7 +60,7 @@ class CategoricalTime(AnomalyScore, nn.Module):
         middle = torch.arange(self.bins, dtype=x.dtype, device=x.device) + 0.5
         return math.log(self.high / self.low) / self.bins * (share @ middle)
 
-    def __call__(self, denoiser: Denoiser, x: Batch, **condition: Tensor) -> Evidence:  # noqa: ARG002
+    def __call__(self, denoiser: Denoiser, x: Batch, **condition: Tensor) -> Evidence:
         """The map is made by one gradient and adds up to the total."""
         return by_gradient(self.total, x)
 
@@ -85,7 +87,7 @@ class InverseGammaTime(AnomalyScore, nn.Module):
         high: The highest level.
     """
 
-    def __init__(self, net: nn.Module, schedule: Schedule, low: float = 0.02, high: float = 10) -> None:
+    def __init__(self, net: nn.Module, schedule: Schedule, low: float = 0.02, high: float = 10.0) -> None:
         super().__init__()
         self.net = net
         self.schedule = schedule
@@ -102,7 +104,7 @@ class InverseGammaTime(AnomalyScore, nn.Module):
         """The logarithm of b above the lowest level, in nats."""
         return softplus(answer(self.net, x)[:, 0]) / 2
 
-    def __call__(self, denoiser: Denoiser, x: Batch, **condition: Tensor) -> Evidence:  # noqa: ARG002
+    def __call__(self, denoiser: Denoiser, x: Batch, **condition: Tensor) -> Evidence:
         """The map is made by one gradient and adds up to the total."""
         return by_gradient(self.total, x)
 
@@ -129,7 +131,7 @@ class NonParametricTime(AnomalyScore):
         low: The lowest level.
     """
 
-    def __init__(self, level: float = 50, low: float = 0.02) -> None:
+    def __init__(self, level: float = 50.0, low: float = 0.02) -> None:
         self.level = level
         self.low = low
 
