@@ -1,0 +1,91 @@
+"""Reasons in plain words: what the value is, what was expected, and in the light of what.
+
+Numbers are "far" above or below from 5 standard deviations on, and "slightly" up to 2, measured by the Gaussian of
+normals in the light of the columns that are named.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anodiff.explain.values import both_written, written
+from anodiff.types import JSON
+
+FAR = 5.0
+SLIGHT = 2.0
+
+
+def cell_words(fact: JSON, value: Any, expected: Any, far: float, given: Mapping[str, Any], seen: bool) -> str:
+    """What is wrong with a cell.
+
+    Args:
+        fact: The column as `Tabular.describe` has it.
+        value: What the cell holds, None where missing.
+        expected: What the nearest normal row holds.
+        far: How far that is, in standard deviations.
+        given: The columns to name, with their values.
+        seen: Whether the value is one that training had (a category it listed).
+
+    >>> cell_words({"name": "amount", "kind": "numeric"}, 9310, 120, 40.0, {"country": "NL", "hour": 3}, True)
+    'amount 9,310 is far above the 120 expected given country=NL, hour=3'
+    """
+    name, light = fact["name"], in_the_light_of(given)
+    if value is None:
+        always = "missing where it never was in training" if fact["missing"] == 0 else "missing"
+        return f"{name} is {always}; {quoted(expected)} is expected{light}"
+    if fact["kind"] == "empty":
+        return f"{name} is {quoted(value)} where training had no value at all"
+    if expected is None:
+        return f"{name} {quoted(value)} stands where a missing value is expected{light}"
+    if not seen:
+        return f"{name} {quoted(value)} was never seen in training; {quoted(expected)} is expected{light}"
+    if fact["kind"] in ("numeric", "datetime"):
+        return _compared(fact, value, expected, far, light)
+    return f"{name} {quoted(value)} is out of place: {quoted(expected)} is expected{light}"
+
+
+def sentence(words: Sequence[str], more: int = 0) -> str:
+    """Reasons of several cells as one sentence.
+
+    >>> sentence(["a 5 is far above the 1 expected", "b is missing"], more=2)
+    'a 5 is far above the 1 expected; also b is missing; and 2 more.'
+    """
+    rest = [f"also {reason}" for reason in words[1:]] + ([f"and {more} more"] if more else [])
+    return "; ".join([*words[:1], *rest]) + "."
+
+
+def together(cells: Mapping[str, Any]) -> str:
+    """The reason where no single cell is to blame.
+
+    >>> together({"hour": 3, "country": "NL", "amount": 120})
+    'no single value is unusual; the combination of hour=3, country=NL and amount=120 is.'
+    """
+    *first, last = (f"{name}={written(value)}" for name, value in cells.items())
+    listed = f"{', '.join(first)} and {last}" if first else last
+    return f"no single value is unusual; the combination of {listed} is."
+
+
+def nothing(p_value: float) -> str:
+    """The word for a normal row.
+
+    >>> nothing(0.314)
+    'nothing stands out: 31 % of normal rows score at least as high.'
+    """
+    return f"nothing stands out: {written(float(f'{100 * p_value:.2g}'))} % of normal rows score at least as high."
+
+
+def in_the_light_of(given: Mapping[str, Any]) -> str:
+    """The columns that the expectation goes by."""
+    listed = ", ".join(f"{name}={written(value)}" for name, value in given.items())
+    return f" given {listed}" if listed else ""
+
+
+def quoted(value: Any) -> str:
+    """Words in quotes, everything else as written."""
+    return f"'{value}'" if isinstance(value, str) else written(value)
+
+
+def _compared(fact: JSON, value: Any, expected: Any, far: float, light: str) -> str:
+    this, that = both_written(value, expected)
+    how = "far " if far >= FAR else "slightly " if far < SLIGHT else ""
+    sides = ("later than", "earlier than") if fact["kind"] == "datetime" else ("above", "below")
+    return f"{fact['name']} {this} is {how}{sides[value < expected]} the {that} expected{light}"
