@@ -1,0 +1,30 @@
+"""Shapes are verified in tests: the hook must be laid before anodiff is imported for the first time."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+assert not any(name.startswith("anodiff.") for name in sys.modules), (
+    "anodiff was imported before its shapes were watched"
+)
+install_import_hook(["anodiff.diffusion", "anodiff.scores"], "watched.typechecked")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs the public data sets where they are absent, and say so."""
+    folder = os.environ.get("ANODIFF_DATA", "")
+    if folder and Path(folder).is_dir():
+        return
+    skip = pytest.mark.skip(reason=f"ANODIFF_DATA names no folder of public data sets (it is {folder!r})")
+    for item in items:
+        if item.get_closest_marker("data"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The folder of public data sets."""
+    return Path(os.environ["ANODIFF_DATA"])
