@@ -10,6 +10,8 @@ from anodiff.cli.terminal import Terminal
 if TYPE_CHECKING:
     from anodiff.explain import Explanation
 
+MOST_CELLS = 6
+
 Top = Annotated[int, typer.Option(min=1, help="How many of the worst rows.")]
 Row = Annotated[list[int] | None, typer.Option(min=0, help="Instead: this row, counted from 0; may be repeated.")]
 Cells = Annotated[int, typer.Option(min=1, help="How many cells per row.")]
@@ -30,10 +32,7 @@ def explain(
 
     terminal = Terminal(quiet, json)
     detector = load(model)
-    if row:
-        found = reasons_for(detector, data, row, cells)
-    else:
-        found = reasons_for_worst(detector, data, top, cells)
+    found = reasons_for(detector, data, row, cells) if row else reasons_for_worst(detector, data, top, cells)
     terminal.give({"model": str(model), "explanations": [each.to_dict() for each in found]})
     for each in found:
         terminal.show(*in_words(each, cells))
@@ -44,23 +43,14 @@ def in_words(each: "Explanation", cells: int) -> list[Any]:
     from rich.markup import escape
     from rich.table import Table
 
+    from anodiff.report.words import short
+
     mark = "[bold red]alarm[/]" if each.alarm else "[green]no alarm[/]"
     head = f"[bold]row {each.row}[/]  score {each.score:.4g}  p {each.p_value:.2g}  {mark}"
     table = Table(box=None, padding=(0, 2, 0, 2))
-    for name in ("column", "value", "expected", "nearest normal", "share"):
-        table.add_column(name, justify="right" if name == "share" else "left", header_style="dim")
-    for cell in each.cells[:cells]:
-        texts = (cell.column, cell.value, cell.expected, each.nearest.get(cell.column))
-        table.add_row(*(escape(shown(text)) for text in texts), f"{100 * cell.share:.0f} %")
+    for name in ("column", "value", "nearest normal row", "share of score"):
+        table.add_column(name, justify="right" if name.startswith("share") else "left", header_style="dim")
+    for cell in each.cells[: max(cells, MOST_CELLS)]:
+        texts = (cell.column, short(cell.value, 40), short(cell.expected, 40))
+        table.add_row(*map(escape, texts), f"{100 * cell.share:.0f} %")
     return [head, escape(each.sentence), table, ""]
-
-
-def shown(value: Any) -> str:
-    """A cell as short text.
-
-    >>> shown(1234.5678), shown(None), shown("NL")
-    ('1235', 'missing', 'NL')
-    """
-    if value is None or value != value:
-        return "missing"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

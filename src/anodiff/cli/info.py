@@ -76,11 +76,14 @@ def _model_in_words(facts: dict[str, Any]) -> list[Any]:
     from rich.markup import escape
     from rich.table import Table
 
+    from anodiff.report.citing import works
+    from anodiff.report.words import normal
+
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("column", "kind", "type", "missing", "normal values"):
         table.add_column(heading)
     for column in facts["columns"][:50]:
-        cells = (column["name"], column["kind"], column["type"], f"{100 * column['missing']:.3g} %", described(column))
+        cells = (column["name"], column["kind"], column["type"], f"{100 * column['missing']:.3g} %", normal(column))
         table.add_row(*map(escape, cells))
     more = len(facts["columns"]) - 50
     return [
@@ -91,22 +94,6 @@ def _model_in_words(facts: dict[str, Any]) -> list[Any]:
         f"{escape(facts['calibration'])}",
         table,
         *([f"... and {more} more columns"] if more > 0 else []),
-        escape(facts["references"]),
+        "",
+        *(escape(f"{w['who']}, {w['what']}, {w['when']}. {w['where']}") for w in works(facts["references"])),
     ]
-
-
-def described(column: dict[str, Any]) -> str:
-    """What is normal in a column, in a few words.
-
-    >>> described({"kind": "numeric", "q05": 1.0, "q95": 9.5})
-    '1 to 9.5'
-    """
-    if "q05" in column:
-        return f"{column['q05']:.4g} to {column['q95']:.4g}"
-    if "top" in column:
-        return ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(column["top"].items())[:3])
-    if "levels" in column:
-        return " < ".join(map(str, column["levels"][:6]))
-    if "share_true" in column:
-        return f"true {100 * column['share_true']:.0f} %"
-    return f"{column['first']} to {column['last']}" if "first" in column else ""

@@ -1,7 +1,6 @@
 """`anodiff score`: a score, a p-value and an alarm per row, streamed."""
 
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
