@@ -1,5 +1,7 @@
 """`anodiff score`: a score, a p-value and an alarm per row, streamed."""
 
+import math
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,6 +59,8 @@ def score(
             counts += table.num_rows, np.count_nonzero(table["alarm"])
             write(table)
     facts = summary(detector, counts, worst, fdr, output)
+    if fdr is not None:
+        warn_if_hopeless(detector.conformal_.supported_rate, fdr, facts["rows"], facts["alarms"])
     terminal.give(facts)
     terminal.show(*in_words(facts, str(model), data))
 
@@ -116,16 +120,30 @@ def summary(detector: "Detector", counts: Any, worst: "Worst", fdr: float | None
     }
 
 
+def warn_if_hopeless(smallest: float, fdr: float, rows: int, alarms: int) -> None:
+    """Say so where control by counting could not have found a few anomalies, however clear."""
+    if not alarms and smallest * rows > fdr:
+        needed = math.ceil(smallest * rows / fdr)
+        warnings.warn(
+            f"with p-values from {smallest:.2g} up, --fdr {fdr:g} needs {needed:,} of {rows:,} rows at the smallest one; "
+            "fit on more normal rows, or use --rate",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
 def in_words(facts: dict[str, Any], model: str, data: str) -> list[str]:
     """The same for people, and what to type next."""
     from rich.markup import escape
+
+    from anodiff.report.judgement import about
 
     rows, alarms, rule = facts["rows"], facts["alarms"], facts["rule"]
     if "fdr" in rule:
         meaning = f"at most {100 * rule['fdr']:g} % of these alarms are expected to be false"
     else:
         wanted = rule["false_alarm_rate"]
-        meaning = f"about {wanted * rows:,.0f} would be expected if every row were normal ({100 * wanted:g} %)"
+        meaning = f"about {about(wanted * rows)} would be expected if every row were normal ({100 * wanted:g} %)"
     worst = "; ".join(f"row {w['row']} (score {w['score']:.4g}, p {w['p_value']:.2g})" for w in facts["worst"])
     lines = [f"[bold]{alarms:,} alarms[/] in {rows:,} rows; {meaning}."]
     lines += [f"Worst: {worst}."] if worst else []

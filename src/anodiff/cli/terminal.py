@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from anodiff.recipes.build import Progress
+    from anodiff.recipes.grow import Progress
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from anodiff.types import JSON
 from anodiff.version import __version__
 
 WORST = 20
+FEWEST = 3
 CELLS = 6
 
 
@@ -62,13 +63,14 @@ class Findings:
         return asdict(self)
 
 
-def findings(detector: Detector, data: Any = None, model: str = "") -> Findings:
+def findings(detector: Detector, data: Any = None, model: str = "", name: str = "") -> Findings:
     """Gather the facts of a fitted detector and, if given, of data, in one pass and bounded memory.
 
     Args:
         detector: Fitted.
         data: What `Detector.fit` reads: a frame, an array, a path, "-".
         model: Where it is saved, for the report to name.
+        name: What to call the data; their path, if not given.
     """
     held_out = detector.decision_scores_
     rates = rates_for(held_out, detector.false_alarm_rate)
@@ -86,9 +88,9 @@ def findings(detector: Detector, data: Any = None, model: str = "") -> Findings:
         "statement": detector.statement(),
         "curve": points,
     }
-    about = _judged(found, data, detector.false_alarm_rate)
+    about = _judged(found, name or data, detector.false_alarm_rate)
     drift = [] if found is None or not found.rows else drifted(detector, found)
-    explained = [] if found is None else reasons(detector, found.worst.table, found.worst.numbers, 3)
+    explained = [] if found is None else _explained(detector, found)
     described = _learnt(detector, model)
     return Findings(
         headline(about, alarms, described),
@@ -150,6 +152,13 @@ def contributions(detector: Detector, explained: Sequence[Explanation]) -> list[
         }
         for name, asked in recipe.scores.items()
     ]
+
+
+def _explained(detector: Detector, found: Survey) -> list[Explanation]:
+    """The worst rows in alarm; where these are few, the worst three."""
+    shown = min(max(found.alarms, FEWEST), len(found.worst.numbers))
+    table = None if found.worst.table is None else found.worst.table.slice(0, shown)
+    return reasons(detector, table, found.worst.numbers[:shown], 3)
 
 
 def _surveyed(detector: Detector, data: Any, threshold: float, rates: list[float], edges: np.ndarray) -> Survey:

@@ -18,8 +18,17 @@ def headline(data: JSON | None, alarms: JSON, model: JSON) -> str:
             f"at most {percent(alarms['rate'])} of normal rows raise an alarm."
         )
     count = "No alarm" if not data["alarms"] else f"{data['alarms']:,} alarm{'s' * (data['alarms'] != 1)}"
-    expected = f"about {data['expected']:,.3g} would be expected if every row were normal"
+    expected = f"about {about(data['expected'])} would be expected if every row were normal"
     return f"{count} in {data['rows']:,} rows, where {expected}."
+
+
+def about(count: float) -> str:
+    """An expected count, no finer than it is meant.
+
+    >>> about(19.55), about(0.314)
+    ('20', '0.3')
+    """
+    return f"{count:,.0f}" if count >= 3 else f"{count:.1g}"
 
 
 def trust(alarms: JSON, data: JSON | None, drift: list[JSON], model: JSON) -> list[JSON]:

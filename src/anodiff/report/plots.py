@@ -20,7 +20,7 @@ def score_plot(scores: JSON, threshold: float) -> str:
     edges = np.array(scores["edges"])
     filled = np.flatnonzero(held_out + (0 if data is None else data))
     end = min(len(held_out), int(filled[-1]) + 2 if len(filled) else len(held_out))
-    figure, axes = _figure(6.4, 2.7)
+    figure, axes = _figure(5.2, 3.2)
     if data is not None:
         _bars(axes, data[:end], [ALARM if edge >= threshold else CALM for edge in edges[:end]], "rows judged")
     axes.stairs(_shares(held_out)[:end], np.arange(end + 1), color=INK, lw=1.2, label="held-out normals")
@@ -43,7 +43,7 @@ def score_plot(scores: JSON, threshold: float) -> str:
 
 def calibration_plot(points: Sequence[JSON], rate: float) -> str:
     """Wanted against measured rates, both logarithmic, with the band of chance."""
-    figure, axes = _figure(4.2, 3.4)
+    figure, axes = _figure(5.2, 3.2)
     wanted = [point["wanted"] for point in points]
     floor = min(wanted, default=1e-3) / 2
     axes.fill_between(
@@ -61,10 +61,10 @@ def calibration_plot(points: Sequence[JSON], rate: float) -> str:
     if any("data" in p for p in points):
         axes.plot(wanted, [max(p["data"], floor) for p in points], "s", color=ALARM, ms=4, label="rows judged")
     axes.axvline(rate, color=ALARM, lw=0.8, ls="--")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.axes.set_xscale("log")
-        axis.axes.set_yscale("log")
-        axis.set_ticks([t for t in (0.001, 0.01, 0.1, 1) if t >= floor])
+        axis.set_ticks([tick for tick in (0.001, 0.01, 0.1, 1) if tick >= floor])
         axis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     axes.set_xlim(floor, 1)
     axes.set_ylim(floor, 1.3)
@@ -87,7 +87,7 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8, colors=INK)
+    axes.tick_params(labelsize=9, colors=INK)
     return figure, axes
 
 
