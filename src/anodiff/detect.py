@@ -2,9 +2,9 @@
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ from anodiff.diffusion.fill import fit_incomplete
 from anodiff.explain import Explanation, explain
 from anodiff.modalities import MODALITIES, Modality
 from anodiff.model import Model
-from anodiff.recipes.build import Progress, grow, left_out, planned_steps, schedule
+from anodiff.recipes.build import schedule
+from anodiff.recipes.grow import Progress, grow, left_out, planned_steps
 from anodiff.recipes.schema import Recipe, bibtex, recipe
 from anodiff.training import Step
 from anodiff.types import JSON, Misfit, Scores, Unreadable
@@ -27,6 +28,7 @@ from anodiff.types import JSON, Misfit, Scores, Unreadable
 if TYPE_CHECKING:
     from anodiff.adapt import SklearnDetector
 
+T = TypeVar("T")
 ROWS = 16_384
 LEAST_ROWS = 5
 ALARMS = ("auto", "conformal", "tail")
@@ -76,7 +78,7 @@ class Detector(BaseEstimator):
         self.max_rows = max_rows
         self.seed = seed
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn normal data `X`: an array, a frame, a path. `y` is ignored.
 
         Raises:
@@ -97,25 +99,14 @@ class Detector(BaseEstimator):
         encoded = modality.encode(table)
         _check_rows(encoded.x, len(table.names))
         filler, x = fit_incomplete(encoded.x, encoded.known, schedule(chosen))
-        work = {"calibrating": left_out(chosen, x, self.seed), "learning": grow(chosen, x, self.seed)}
-        of, losses, results = planned_steps(chosen, len(x)), [], []
-        done = 0
-        for stage, records in work.items():
-            yield Progress(done, of, stage)
-            losses = []
-            for record in records:
-                if not isinstance(record, Step):
-                    results.append(record)
-                    continue
-                done += 1
-                losses.append(record.loss)
-                yield Progress(done, of, stage)
-        totals, (panel, score) = results
+        tally = Tally(planned_steps(chosen, len(x)))
+        totals = yield from tally.told(left_out(chosen, x, self.seed), "calibrating")
+        panel, score = yield from tally.told(grow(chosen, x, self.seed), "learning")
         facts = {
             "rows_seen": seen,
             "rows_fitted": len(x),
             "seconds": time.perf_counter() - began,
-            "losses": losses,
+            "losses": tally.losses,
             "columns": modality.describe(),
             "sketches": {name: sketch_config(_sketch(values)) for name, values in columns(table).items()},
         }
@@ -171,11 +162,11 @@ class Detector(BaseEstimator):
         return (scores > self.threshold(rate)).astype(int)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """`(n, 2)`: the p-value and one minus it, in the layout of PyOD; the second is no probability of being abnormal."""
+        """`(n, 2)`: the p-value and one minus it, in PyOD's layout; neither is the probability of being abnormal."""
         p = self.p_value(X)
         return np.column_stack([p, 1 - p])
 
-    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:  # noqa: ARG002
+    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
         """Labels of X itself, each row as if it had been left out: the unsupervised use."""
         return self.fit(X).labels_
 
@@ -260,10 +251,33 @@ class Detector(BaseEstimator):
 
     def _finish(self, model: Model, held_out: Scores) -> None:
         self.model_ = model
-        self.n_features_in_ = len(model.modality.columns)  # type: ignore[attr-defined]
+        self.n_features_in_ = len(model.modality.columns)
         self.decision_scores_ = np.asarray(held_out, dtype=np.float64)
         self.conformal_ = Conformal().fit(self.decision_scores_)
         self.tail_ = _tail(self.decision_scores_)
+
+
+class Tally:
+    """Counts the training steps of several stages; `losses` are those of the last."""
+
+    def __init__(self, of: int) -> None:
+        self.done = 0
+        self.of = of
+        self.losses: list[float] = []
+
+    def told(self, work: Generator[Step, None, T], stage: str) -> Generator[Progress, None, T]:
+        """Yield progress for each step of `work`; return what it returns."""
+        self.losses = []
+        yield Progress(self.done, self.of, stage)
+        while True:
+            try:
+                step = next(work)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            self.done += 1
+            self.losses.append(step.loss)
+            yield Progress(self.done, self.of, stage)
 
 
 def _tail(held_out: Scores) -> Tail | None:
@@ -280,7 +294,7 @@ def _sketch(values: np.ndarray | dict[str, int]) -> Sketch:
 
 def _modality(given: str | Modality) -> Modality:
     if isinstance(given, Modality):
-        return clone(given, safe=False)
+        return cast(Modality, clone(given, safe=False))
     name = "tabular" if given == "auto" else given
     if name not in MODALITIES:
         raise Misfit(f"modality is {given!r}; choose one of auto, {', '.join(MODALITIES)}.")
@@ -292,4 +306,3 @@ def _check_rows(x: torch.Tensor, columns: int) -> None:
         raise Unreadable(f"{len(x)} rows are too few to learn what is normal; give at least {LEAST_ROWS}, better 100.")
     if not (x != x[:1]).any():
         raise Unreadable(f"all {columns} columns are constant over all {len(x)} rows; there is nothing to learn from.")
-

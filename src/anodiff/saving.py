@@ -20,10 +20,10 @@ from safetensors.numpy import save as save_tensors
 from torch import nn
 
 from anodiff.alarms import Surprise
+from anodiff.card import card
 from anodiff.modalities import MODALITIES
 from anodiff.model import Model
 from anodiff.recipes.build import revive, revive_gaussian, schedule
-from anodiff.recipes.card import card
 from anodiff.recipes.schema import recipe
 from anodiff.scores.combine import Hybrid
 from anodiff.types import JSON, BadModel, Refusal
@@ -107,7 +107,9 @@ def _tensors(detector: "Detector") -> dict[str, np.ndarray]:
             groups[f"score.{name}"] = _state(score)
         groups[f"scale.{name}"] = model.score.scales_[name].arrays()  # type: ignore[attr-defined]
     return {
-        f"{group}/{key}": np.array(value, order="C") for group, members in groups.items() for key, value in members.items()
+        f"{group}/{key}": np.array(value, order="C")
+        for group, members in groups.items()
+        for key, value in members.items()
     }
 
 

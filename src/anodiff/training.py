@@ -8,6 +8,7 @@ The caller decides what to watch: progress bars, early stopping and checkpoints 
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -52,6 +53,20 @@ def denoising(denoiser: Denoiser, between: tuple[float, float], weight: Weight =
     return loss
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread, so that training gives the same bits on any machine; the caller's number is put back.
+
+    Tables train in small batches, which more threads would slow down rather than speed up.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def train(
     module: nn.Module,
     loss: Loss,
@@ -76,7 +91,7 @@ def train(
         if not torch.isfinite(value):
             raise FloatingPointError(f"the training loss is {value.item()} at step {number}; lower the learning rate.")
         optimiser.zero_grad()
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         rate.step()
         torch._foreach_lerp_(mean, [p.detach() for p in weights], 1 - min(averaging, number / (number + 9)))

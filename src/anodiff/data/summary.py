@@ -39,4 +39,5 @@ def _values(column: pa.ChunkedArray) -> Any:
 
 
 def _floats(column: pa.ChunkedArray) -> np.ndarray:
-    return pc.cast(column, pa.float64(), safe=False).to_numpy().astype(np.float64)
+    numbers: np.ndarray = pc.cast(column, pa.float64(), safe=False).to_numpy()
+    return numbers.astype(np.float64)

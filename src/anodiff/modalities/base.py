@@ -49,6 +49,15 @@ class Modality(ABC):
     def locate(self, map: Tensor, known: Tensor | None = None) -> np.ndarray:
         """Evidence per coordinate `(n, *event)` to evidence laid out like the raw data; sums are kept."""
 
+    @property
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Names of what `locate` lays out."""
+
+    @abstractmethod
+    def describe(self) -> list[JSON]:
+        """What was learnt of each column, for people."""
+
     @abstractmethod
     def config(self) -> JSON:
         """What was learnt, as JSON."""

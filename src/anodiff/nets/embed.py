@@ -9,6 +9,8 @@ from torch import Tensor, nn
 class Fourier(nn.Module):
     """Sines and cosines of a number per item, `(B,) -> (B, 2 * frequencies + 1)`."""
 
+    omega: Tensor
+
     def __init__(self, frequencies: int = 16, low: float = 0.1, high: float = 10.0) -> None:
         super().__init__()
         self.register_buffer("omega", torch.exp(torch.linspace(math.log(low), math.log(high), frequencies)))

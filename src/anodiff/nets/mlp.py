@@ -17,7 +17,7 @@ class Block(nn.Module):
         self.down = nn.Linear(width, width)
 
     def forward(self, h: Tensor) -> Tensor:
-        return h + self.down(silu(self.up(self.norm(h))))
+        return torch.add(h, self.down(silu(self.up(self.norm(h)))))
 
 
 class MLP(nn.Module):
@@ -40,7 +40,8 @@ class MLP(nn.Module):
             h = h + self.level(self.embed(t))
         for block in self.blocks:
             h = block(h)
-        return self.leave(silu(h))
+        left: Tensor = self.leave(silu(h))
+        return left
 
 
 def seeded(build: type[nn.Module], seed: int, **settings: object) -> nn.Module:

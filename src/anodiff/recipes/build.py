@@ -1,12 +1,7 @@
-"""From a recipe and normal data to a panel of denoisers, a hybrid score, and scores of rows that were left out.
+"""From the names in a recipe to parts: denoisers, scores, and those of a saved model laid back in place."""
 
-Three ways to leave a row out, by what it costs: the empirical denoiser skips the row itself, exactly; a covariance is
-fitted ten times, each without a tenth; a network is trained on two to five folds. Then all are fitted on everything.
-"""
-
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -14,7 +9,6 @@ from torch import Tensor, nn
 
 from anodiff.diffusion.coloured import Coloured, Whitening
 from anodiff.diffusion.denoise import (
-    WEIGHTS,
     DataPredicting,
     Denoiser,
     Learnt,
@@ -22,17 +16,25 @@ from anodiff.diffusion.denoise import (
     Preconditioned,
     VelocityPredicting,
 )
-from anodiff.diffusion.exact import Empirical, Gaussian
+from anodiff.diffusion.exact import Empirical, Gaussian, GaussianMixture
+from anodiff.diffusion.grids import GRIDS
 from anodiff.diffusion.noise import SCHEDULES, Schedule
+from anodiff.diffusion.sample import SAMPLERS
 from anodiff.nets.mlp import MLP, seeded
-from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, NetworkSpec, Recipe, ScoreSpec
+from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, Recipe, ScoreSpec
 from anodiff.scores import SCORES
 from anodiff.scores.base import AnomalyScore
-from anodiff.scores.combine import Hybrid, On, Panel
+from anodiff.scores.combine import On, Panel
+from anodiff.scores.imputation import Iterated, Sampled
+from anodiff.scores.patterns import EachCoordinate, Gratings, Groups, RandomMasks
+from anodiff.scores.reconstruction import DISTANCES
 from anodiff.scores.space import Whitened
 from anodiff.scores.time import CategoricalTime
-from anodiff.training import Step, batches, denoising, train
-from anodiff.types import Misfit
+from anodiff.types import JSON, BadModel, Misfit
+
+DenoiserSpec = EmpiricalSpec | GaussianSpec | MixtureSpec | NetworkSpec
+Group = Callable[[str], dict[str, np.ndarray]]
+M = TypeVar("M", bound=nn.Module)
 
 PREDICTIONS: dict[str, type[Learnt]] = {
     "edm": Preconditioned,
@@ -40,46 +42,32 @@ PREDICTIONS: dict[str, type[Learnt]] = {
     "data": DataPredicting,
     "velocity": VelocityPredicting,
 }
-SPECTRAL_FOLDS = 10
-CHUNK = 2048
-DenoiserSpec = EmpiricalSpec | GaussianSpec | NetworkSpec
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a fit is: training steps done, of how many, and what is being done."""
-
-    done: int
-    of: int
-    stage: str
-
-
-def network_folds(rows: int) -> int:
-    """Folds to train a network on: many where data is scarce."""
-    return 5 if rows <= 2_000 else 3 if rows <= 5_000 else 2
-
-
-def network_steps(spec: NetworkSpec, rows: int) -> int:
-    """Training steps: fewer for small tables, which are soon learnt by heart."""
-    return min(spec.steps, 200 + rows)
+NAMED: dict[str, dict[str, Any]] = {"sampler": SAMPLERS, "grid": GRIDS, "distance": DISTANCES}
+MADE: dict[str, dict[str, Any]] = {
+    "patterns": {"each": EachCoordinate, "groups": Groups, "random": RandomMasks, "gratings": Gratings},
+    "fill": {"iterated": Iterated, "sampled": Sampled},
+}
 
 
 def schedule(recipe: Recipe) -> Schedule:
     """The recipe's schedule."""
-    return _made(SCHEDULES[recipe.schedule.use], recipe.schedule.settings, "schedule")
+    return cast(Schedule, _made(SCHEDULES[recipe.schedule.use], recipe.schedule.settings, "schedule"))
 
 
-def skeleton(spec: DenoiserSpec, x: Tensor, process: Schedule, seed: int) -> Denoiser:
+def denoiser(spec: DenoiserSpec, x: Tensor, process: Schedule, seed: int) -> Denoiser:
     """A denoiser of `x` `(n, d)`; a network comes untrained."""
     if isinstance(spec, GaussianSpec):
         return Gaussian.fit(x, process)
+    if isinstance(spec, MixtureSpec):
+        return GaussianMixture.fit(x, process, spec.components, seed)
     if isinstance(spec, EmpiricalSpec):
-        return _empirical(spec, x[references(spec, len(x), seed)], x, process)
+        return empirical(spec, x[references(spec, len(x), seed)], x, process)
     net = seeded(MLP, seed, inputs=x.shape[1], outputs=x.shape[1], width=spec.width, depth=spec.depth)
     return PREDICTIONS[spec.predict](net, process)
 
 
-def _empirical(spec: EmpiricalSpec, rows: Tensor, x: Tensor, process: Schedule) -> Denoiser:
+def empirical(spec: EmpiricalSpec, rows: Tensor, x: Tensor, process: Schedule) -> Denoiser:
+    """The training set as a denoiser: `rows` `(m, d)`, whitened by the covariance of `x` `(n, d)` if the spec says so."""
     if spec.whiten is None:
         return Empirical(rows, process, neighbours=spec.neighbours)
     whitening = Whitening.of(Gaussian.fit(x, process), spec.whiten)
@@ -94,73 +82,19 @@ def references(spec: EmpiricalSpec, rows: int, seed: int) -> Tensor:
     return torch.randperm(rows, generator=generator)[: spec.references].sort().values
 
 
-def score_alone(spec: ScoreSpec, x: Tensor, process: Schedule, seed: int) -> AnomalyScore:
-    """A score of its spec; one with a network of its own comes untrained, sized for `x` `(n, d)`."""
-    if spec.net is None:
-        return Whitened(_made(SCORES[spec.use], spec.settings, spec.use))
+def score(spec: ScoreSpec, width: int, process: Schedule, seed: int) -> AnomalyScore:
+    """A score of rows of `width` coordinates; one with a network of its own comes untrained.
+
+    Raises:
+        Misfit: the recipe gives it settings that it does not take, or names that do not exist.
+    """
     maker = SCORES[spec.use]
+    settings = {name: _resolved(name, value) for name, value in spec.settings.items()}
+    if spec.net is None:
+        return Whitened(cast(AnomalyScore, _made(maker, settings, spec.use)))
     outputs = spec.settings.get("bins", 20) if maker is CategoricalTime else 1
-    net = seeded(MLP, seed, inputs=x.shape[1], outputs=outputs, width=spec.net.width, depth=spec.net.depth, levelled=False)
-    return _made(maker, {**spec.settings, "net": net, "schedule": process}, spec.use)
-
-
-def grow(recipe: Recipe, x: Tensor, seed: int) -> Iterator[Step | tuple[Panel, Hybrid]]:
-    """Fit every part on `x` `(n, d)`: yields the steps of training and, last, the panel and the hybrid."""
-    process = schedule(recipe)
-    panel: dict[str, Denoiser] = {}
-    for name, spec in recipe.denoisers.items():
-        panel[name] = skeleton(spec, x, process, seed)
-        yield from _trained(panel[name], spec, x, seed)
-    members: dict[str, AnomalyScore] = {}
-    for name, asked in recipe.scores.items():
-        score = score_alone(asked, x, process, seed)
-        yield from _trained(score, asked.net, x, seed)
-        members[name] = score if asked.of is None else On(asked.of, score)
-    yield Panel(panel), Hybrid(members, {name: asked.weight for name, asked in recipe.scores.items()})
-
-
-def left_out(recipe: Recipe, x: Tensor, seed: int) -> Iterator[Step | dict[str, np.ndarray]]:
-    """Raw totals per score for each row of `x` as if it had not been there: yields steps and, last, the totals `(n,)`."""
-    process = schedule(recipe)
-    totals = {name: np.zeros(len(x)) for name in recipe.scores}
-    for name, spec in recipe.denoisers.items():
-        asking = {k: score_alone(s, x, process, seed) for k, s in recipe.scores.items() if s.of == name and s.net is None}
-        for rest, out in _folds(spec, x, seed):
-            denoiser, itself = skeleton(spec, x[rest], process, seed), None
-            if isinstance(spec, EmpiricalSpec):
-                kept = references(spec, len(x), seed)
-                denoiser, itself = _empirical(spec, x[kept], x[rest], process), _places(kept, len(x))[out]
-            yield from _trained(denoiser, spec, x[rest], seed)
-            for k, score in asking.items():
-                totals[k][out.numpy()] = raw_totals(score, denoiser, x[out], itself)
-    for name, asked in recipe.scores.items():
-        if asked.net is not None:
-            for rest, out in _folds(asked.net, x, seed):
-                score = score_alone(asked, x[rest], process, seed)
-                yield from _trained(score, asked.net, x[rest], seed)
-                totals[name][out.numpy()] = raw_totals(score, _Nothing(process), x[out])
-    yield totals
-
-
-def planned_steps(recipe: Recipe, rows: int) -> int:
-    """Training steps of `left_out` and `grow` together."""
-    nets = [s for s in recipe.denoisers.values() if isinstance(s, NetworkSpec)]
-    nets += [s.net for s in recipe.scores.values() if s.net is not None]
-    folds = network_folds(rows)
-    inside = rows - rows // folds
-    return sum(network_steps(n, rows) + folds * network_steps(n, inside) for n in nets)
-
-
-def raw_totals(score: AnomalyScore, denoiser: Denoiser, x: Tensor, itself: Tensor | None = None) -> np.ndarray:
-    """Totals `(n,)` of a score on `x` `(n, d)`, in double precision and small batches."""
-    found = []
-    for start in range(0, len(x), CHUNK):
-        own = {} if itself is None else {"itself": itself[start : start + CHUNK]}
-        found.append(score(denoiser, x[start : start + CHUNK].double(), **own).total.detach())
-    return torch.cat(found).numpy()
-
-
-Group = Callable[[str], dict[str, np.ndarray]]
+    net = seeded(MLP, seed, inputs=width, outputs=outputs, width=spec.net.width, depth=spec.net.depth, levelled=False)
+    return cast(AnomalyScore, _made(maker, {**settings, "net": net, "schedule": process}, spec.use))
 
 
 def revive(recipe: Recipe, group: Group, width: int) -> tuple[Panel, dict[str, AnomalyScore]]:
@@ -170,38 +104,23 @@ def revive(recipe: Recipe, group: Group, width: int) -> tuple[Panel, dict[str, A
     members: dict[str, AnomalyScore] = {}
     for name, asked in recipe.scores.items():
         with torch.device("meta"):
-            score = score_alone(asked, torch.empty(0, width), process, 0)
-        if isinstance(score, nn.Module):
-            _laid_in(score, group(f"score.{name}"))
-        members[name] = score if asked.of is None else On(asked.of, score)
-    return Panel(panel), members
+            made = score(asked, width, process, 0)
+        if isinstance(made, nn.Module):
+            _laid_in(made, group(f"score.{name}"))
+        members[name] = made if asked.of is None else On(asked.of, made)
+    return Panel(panel or {"none": Silent(process)}), members
 
 
 def revive_gaussian(arrays: dict[str, np.ndarray], process: Schedule) -> Gaussian:
     """A saved Gaussian."""
-    return Gaussian.spectral(schedule=process, **{key: torch.from_numpy(value) for key, value in arrays.items()})
+    mean, values, vectors, rest = (torch.from_numpy(arrays[name]) for name in ("mean", "values", "vectors", "rest"))
+    if vectors.shape != (len(mean), len(values)) or rest.shape != ():
+        raise BadModel(f"a Gaussian of {len(mean)} coordinates cannot have directions of shape {tuple(vectors.shape)}.")
+    return Gaussian.spectral(mean, values, vectors, rest, process)
 
 
-def _revived(spec: DenoiserSpec, arrays: dict[str, np.ndarray], process: Schedule, width: int) -> Denoiser:
-    if isinstance(spec, GaussianSpec):
-        return revive_gaussian(arrays, process)
-    if isinstance(spec, EmpiricalSpec):
-        named = {key.rpartition(".")[2]: torch.from_numpy(value) for key, value in arrays.items()}
-        empirical = Empirical(named.pop("rows"), process, neighbours=spec.neighbours)
-        return Coloured(empirical, Whitening(**named)) if named else empirical
-    with torch.device("meta"):
-        denoiser = skeleton(spec, torch.empty(0, width), process, 0)
-    return _laid_in(denoiser, arrays)
-
-
-def _laid_in(module: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """Weights into a module that was built without memory; refuses other names or shapes."""
-    module.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()}, strict=True, assign=True)
-    return module.eval()
-
-
-class _Nothing(Denoiser):
-    """The denoiser of scores that ask none."""
+class Silent(Denoiser):
+    """The denoiser of recipes whose scores ask none."""
 
     def __init__(self, process: Schedule) -> None:
         super().__init__()
@@ -211,37 +130,52 @@ class _Nothing(Denoiser):
         raise Misfit("this score has a network of its own and no denoiser to ask.")
 
 
-def _folds(spec: DenoiserSpec, x: Tensor, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs of places: fitted on, left out. The plain empirical denoiser leaves single rows out by itself."""
-    rows = len(x)
-    everything = torch.arange(rows)
-    if isinstance(spec, EmpiricalSpec) and spec.whiten is None:
-        yield everything, everything
-        return
-    count = min(rows, network_folds(rows) if isinstance(spec, NetworkSpec) else SPECTRAL_FOLDS)
-    fold = torch.randperm(rows, generator=torch.Generator().manual_seed(seed)) % count
-    for k in range(count):
-        yield everything[fold != k], everything[fold == k]
+def _revived(spec: DenoiserSpec, arrays: dict[str, np.ndarray], process: Schedule, width: int) -> Denoiser:
+    if isinstance(spec, GaussianSpec):
+        return revive_gaussian(arrays, process)
+    if isinstance(spec, MixtureSpec):
+        count = len(arrays["weights"])
+        weights, eye = torch.from_numpy(arrays["weights"]), torch.eye(width, dtype=torch.float64)
+        mixture = GaussianMixture(weights, torch.zeros(count, width), eye.expand(count, width, width), process)
+        return _laid_in(mixture, arrays)
+    if isinstance(spec, EmpiricalSpec):
+        named = {key.rpartition(".")[2]: torch.from_numpy(value) for key, value in arrays.items()}
+        rows = named.pop("rows")
+        if rows.shape[1:] != (width,):
+            raise BadModel(f"the kept rows have shape {tuple(rows.shape)}, where {width} coordinates were expected.")
+        found = Empirical(rows, process, neighbours=spec.neighbours)
+        return Coloured(found, Whitening(**named)) if named else found
+    with torch.device("meta"):
+        made = denoiser(spec, torch.empty(0, width), process, 0)
+    return _laid_in(made, arrays)
 
 
-def _places(kept: Tensor, rows: int) -> Tensor:
-    """Of each row, its place among the `kept` ones, or -1."""
-    places = torch.full((rows,), -1)
-    places[kept] = torch.arange(len(kept))
-    return places
+def _laid_in(module: M, arrays: dict[str, np.ndarray]) -> M:
+    """Weights into a module that was built without memory; refuses other names or shapes."""
+    module.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()}, strict=True, assign=True)
+    return module.eval()
 
 
-def _trained(module: Any, spec: DenoiserSpec | None, x: Tensor, seed: int) -> Iterator[Step]:
-    if not isinstance(spec, NetworkSpec) or not isinstance(module, nn.Module):
-        return
-    generator = torch.Generator().manual_seed(seed)
-    steps = network_steps(spec, len(x))
-    loss = denoising(module, spec.between, WEIGHTS[spec.weight]) if isinstance(module, Denoiser) else module.loss
-    yield from train(module, loss, batches(x, spec.batch, steps, generator), steps, generator, spec.lr)
+def _resolved(name: str, value: Any) -> Any:
+    if name in NAMED and isinstance(value, str):
+        return _found(NAMED[name], value, name)
+    if name in MADE and isinstance(value, dict):
+        settings: JSON = dict(value)
+        use = str(settings.pop("use", None))
+        return _made(_found(MADE[name], use, name), settings, f"{name} {use}")
+    return value
 
 
-def _made(maker: Any, settings: dict[str, Any], name: str) -> Any:
+def _found(choices: dict[str, Any], name: str, what: str) -> Any:
+    if name not in choices:
+        raise Misfit(f"there is no {what} {name!r}; choose one of {', '.join(choices)}.")
+    return choices[name]
+
+
+def _made(maker: Any, settings: JSON, name: str) -> object:
     try:
         return maker(**settings)
     except TypeError as error:
-        raise Misfit(f"{name} does not take these settings: {error}.") from None
+        raise Misfit(
+            f"{name} does not take these settings: {str(error).partition('__init__() ')[2] or error}."
+        ) from None

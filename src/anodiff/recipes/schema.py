@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, model_validator
 
 from anodiff.diffusion.denoise import WEIGHTS
 from anodiff.diffusion.noise import SCHEDULES
 from anodiff.scores import SCORES
 from anodiff.types import JSON, Misfit
+
+OWN_NETWORK = {"categorical_time", "inverse_gamma_time"}
 
 
 class Spec(BaseModel):
@@ -30,7 +32,7 @@ class ScheduleSpec(Spec):
 
 
 class EmpiricalSpec(Spec):
-    """The training set itself, at most `references` rows of it, `whiten`ed with that ridge (in variances) if given."""
+    """The training set itself, at most `references` rows of it, whitened with the ridge `whiten` (in variances) if given."""
 
     use: Literal["empirical"]
     neighbours: Annotated[int, Field(ge=1, le=1000)] | None = 5
@@ -44,6 +46,13 @@ class GaussianSpec(Spec):
     use: Literal["gaussian"]
 
 
+class MixtureSpec(Spec):
+    """The closed form of a mixture of normal distributions."""
+
+    use: Literal["mixture"]
+    components: Annotated[int, Field(ge=1, le=1000)] = 4
+
+
 class NetworkSpec(Spec):
     """A trained network; `steps` and `width` are ceilings, small tables take fewer."""
 
@@ -52,20 +61,24 @@ class NetworkSpec(Spec):
     weight: Literal[tuple(WEIGHTS)] = "velocity"  # type: ignore[valid-type]
     between: tuple[PositiveFloat, PositiveFloat] = (0.02, 20.0)
     width: Annotated[int, Field(ge=4, le=4096)] = 128
-    depth: Annotated[int, Field(ge=1, le=64)] = 3
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 700
-    batch: Annotated[int, Field(ge=1, le=65_536)] = 256
+    depth: Annotated[int, Field(ge=1, le=64)] = 2
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 1000
+    batch: Annotated[int, Field(ge=1, le=65_536)] = 128
     lr: PositiveFloat = 1e-3
 
 
 class ScoreSpec(Spec):
     """A question, `use`, put to the denoiser named `of`; a score with a network of its own trains it as `net` says."""
 
-    use: Literal[tuple(SCORES)]  # type: ignore[valid-type]
+    use: Literal[tuple(set(SCORES) - {"hybrid"})]  # type: ignore[valid-type]
     of: str | None = None
     net: NetworkSpec | None = None
     weight: PositiveFloat = 1.0
     settings: dict[str, Any] = {}
+
+
+AnyDenoiser = Annotated[EmpiricalSpec | GaussianSpec | MixtureSpec | NetworkSpec, Field(discriminator="use")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class Recipe(Spec):
@@ -75,13 +88,15 @@ class Recipe(Spec):
     about: str
     cite: tuple[str, ...] = ()
     schedule: ScheduleSpec = ScheduleSpec()
-    denoisers: dict[str, Annotated[EmpiricalSpec | GaussianSpec | NetworkSpec, Field(discriminator="use")]]
-    scores: Annotated[dict[str, ScoreSpec], Field(min_length=1)]
+    denoisers: dict[Name, AnyDenoiser] = {}
+    scores: Annotated[dict[Name, ScoreSpec], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _named(self) -> "Recipe":
         for name, score in self.scores.items():
-            if score.net is None and score.of not in self.denoisers:
+            if score.use in OWN_NETWORK and score.net is None:
+                raise ValueError(f"score {name} trains a network of its own; give it a net")
+            if score.use not in OWN_NETWORK and score.of not in self.denoisers:
                 known = ", ".join(self.denoisers) or "none"
                 raise ValueError(f"score {name} asks the denoiser {score.of}, which is not among: {known}")
         return self

@@ -8,8 +8,10 @@ from anodiff.version import __version__
 def card(model: Model, statement: str) -> str:
     """Markdown: what was learnt, how alarms are calibrated, what it is not for, whom to cite."""
     facts, recipe = model.facts, model.recipe
-    parts = "\n".join(f"- {name}: {score.use} of {score.of or 'its own network'}" for name, score in recipe.scores.items())
-    return f"""# An anodiff detector of {facts.get("columns_count", "")} columns
+    parts = "\n".join(
+        f"- {name}: {score.use} of {score.of or 'its own network'}" for name, score in recipe.scores.items()
+    )
+    return f"""# An anodiff detector of {len(facts["columns"])} columns
 
 {recipe.about}
 

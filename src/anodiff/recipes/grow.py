@@ -1,0 +1,140 @@
+"""Fit the parts of a recipe, and score each row of normal data as if it had not been there.
+
+Three ways to leave a row out, by what it costs: the empirical denoiser skips the row itself, exactly; a covariance is
+fitted ten times, each without a tenth; a network is trained on two to five folds. Then all are fitted on everything.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from anodiff.diffusion.denoise import WEIGHTS, Denoiser
+from anodiff.recipes.build import (
+    DenoiserSpec,
+    Silent,
+    denoiser,
+    empirical,
+    references,
+    schedule,
+    score,
+)
+from anodiff.recipes.schema import EmpiricalSpec, NetworkSpec, Recipe
+from anodiff.scores.base import AnomalyScore
+from anodiff.scores.combine import Hybrid, On, Panel
+from anodiff.scores.time import CategoricalTime, InverseGammaTime
+from anodiff.training import Step, batches, denoising, one_thread, train
+
+Totals = dict[str, np.ndarray]
+FOLDS = 10
+CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a fit is: training steps done, of how many, and what is being done."""
+
+    done: int
+    of: int
+    stage: str
+
+
+def network_folds(rows: int) -> int:
+    """Folds to train a network on: many where data is scarce."""
+    return 5 if rows <= 2_000 else 3 if rows <= 5_000 else 2
+
+
+def network_steps(spec: NetworkSpec, rows: int) -> int:
+    """Training steps: fewer for small tables, which are soon learnt by heart."""
+    return min(spec.steps, 200 + rows)
+
+
+def planned_steps(recipe: Recipe, rows: int) -> int:
+    """Training steps of `left_out` and `grow` together, give or take a fold's rounding."""
+    nets = [s for s in recipe.denoisers.values() if isinstance(s, NetworkSpec)]
+    nets += [s.net for s in recipe.scores.values() if s.net is not None]
+    folds = min(rows, network_folds(rows))
+    sizes = [rows, *(rows - (rows - k + folds - 1) // folds for k in range(folds))]
+    return sum(network_steps(net, size) for net in nets for size in sizes)
+
+
+def grow(recipe: Recipe, x: Tensor, seed: int) -> Generator[Step, None, tuple[Panel, Hybrid]]:
+    """Fit every part on `x` `(n, d)`: yields steps, returns the panel and the hybrid, not yet scaled."""
+    process = schedule(recipe)
+    panel: dict[str, Denoiser] = {}
+    for name, spec in recipe.denoisers.items():
+        panel[name] = denoiser(spec, x, process, seed)
+        yield from _trained(panel[name], spec, x, seed)
+    members: dict[str, AnomalyScore] = {}
+    for name, asked in recipe.scores.items():
+        made = score(asked, x.shape[1], process, seed)
+        yield from _trained(made, asked.net, x, seed)
+        members[name] = made if asked.of is None else On(asked.of, made)
+    weights = {name: asked.weight for name, asked in recipe.scores.items()}
+    return Panel(panel or {"none": Silent(process)}), Hybrid(members, weights)
+
+
+def left_out(recipe: Recipe, x: Tensor, seed: int) -> Generator[Step, None, Totals]:
+    """Raw totals per score of each row of `x` `(n, d)`, as if it had not been there: yields steps, returns totals."""
+    process = schedule(recipe)
+    totals = {name: np.zeros(len(x)) for name in recipe.scores}
+    for name, spec in recipe.denoisers.items():
+        asking = {k: score(s, x.shape[1], process, seed) for k, s in recipe.scores.items() if s.of == name}
+        for rest, out in _folds(spec, len(x), seed):
+            if isinstance(spec, EmpiricalSpec):
+                kept = references(spec, len(x), seed)
+                judge, itself = empirical(spec, x[kept], x[rest], process), _places(kept, len(x))[out]
+            else:
+                judge, itself = denoiser(spec, x[rest], process, seed), None
+            yield from _trained(judge, spec, x[rest], seed)
+            for k, question in asking.items():
+                totals[k][out.numpy()] = raw_totals(question, judge, x[out], itself)
+    for name, asked in recipe.scores.items():
+        if asked.net is not None:
+            for rest, out in _folds(asked.net, len(x), seed):
+                question = score(asked, x.shape[1], process, seed)
+                yield from _trained(question, asked.net, x[rest], seed)
+                totals[name][out.numpy()] = raw_totals(question, Silent(process), x[out])
+    return totals
+
+
+def raw_totals(question: AnomalyScore, judge: Denoiser, x: Tensor, itself: Tensor | None = None) -> np.ndarray:
+    """Totals `(n,)` of a score on `x` `(n, d)`, in double precision and small batches."""
+    found = []
+    for start in range(0, len(x), CHUNK):
+        own = {} if itself is None else {"itself": itself[start : start + CHUNK]}
+        found.append(question(judge, x[start : start + CHUNK].double(), **own).total.detach())
+    return torch.cat(found).numpy()
+
+
+def _folds(spec: DenoiserSpec, rows: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pairs of places: fitted on, left out. The plain empirical denoiser leaves single rows out by itself."""
+    everything = torch.arange(rows)
+    if isinstance(spec, EmpiricalSpec) and spec.whiten is None:
+        yield everything, everything
+        return
+    count = min(rows, network_folds(rows) if isinstance(spec, NetworkSpec) else FOLDS)
+    fold = torch.randperm(rows, generator=torch.Generator().manual_seed(seed)) % count
+    for k in range(count):
+        yield everything[fold != k], everything[fold == k]
+
+
+def _places(kept: Tensor, rows: int) -> Tensor:
+    """Of each row, its place among the `kept` ones, or -1."""
+    places = torch.full((rows,), -1)
+    places[kept] = torch.arange(len(kept))
+    return places
+
+
+def _trained(part: Denoiser | AnomalyScore, spec: DenoiserSpec | None, x: Tensor, seed: int) -> Iterator[Step]:
+    """Train a part that has a network; others are fitted already."""
+    if not isinstance(spec, NetworkSpec) or not isinstance(part, nn.Module):
+        return
+    generator = torch.Generator().manual_seed(seed)
+    steps = network_steps(spec, len(x))
+    own = isinstance(part, CategoricalTime | InverseGammaTime)
+    loss = part.loss if own else denoising(part, spec.between, WEIGHTS[spec.weight])  # type: ignore[union-attr, arg-type]
+    with one_thread():
+        yield from train(part, loss, batches(x, spec.batch, steps, generator), steps, generator, spec.lr)
