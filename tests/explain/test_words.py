@@ -36,7 +36,11 @@ def test_cells() -> None:
     assert cell_words(AMOUNT, 9, 1, 3.0, {}, True) == "amount 9 is above the 1 expected"
     assert cell_words(AMOUNT, 0, 1, 1.0, {}, True) == "amount 0 is slightly below the 1 expected"
     assert cell_words(COUNTRY, "FR", "NL", 4.0, {"hour": 3}, True) == (
-        "country 'FR' is out of place: 'NL' is expected given hour=3"
+        "country 'FR' is out of place; 'NL' is expected given hour=3"
+    )
+    shares = COUNTRY | {"top": {"NL": 0.98, "FR": 0.012}}
+    assert cell_words(shares, "FR", "NL", 4.0, {}, True) == (
+        "country 'FR' is rare (1.2 % of training); 'NL' is expected"
     )
     assert cell_words(COUNTRY, None, "NL", 6.0, {}, False) == (
         "country is missing where it never was in training; 'NL' is expected"

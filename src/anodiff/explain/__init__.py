@@ -40,7 +40,7 @@ def explain(
         return []
     scores = model.totals(rows.x)
     nearest = nearest_normal(model, rows, scores, threshold)
-    reasons = Reasons(model, table.arrow, rows, nearest)
+    reasons = Reasons(model, table.arrow, rows, nearest, threshold)
     members, p_values = member_parts(model, rows), p_of(scores)
     return [
         Explanation(
@@ -48,24 +48,15 @@ def explain(
             score=float(scores[i]),
             p_value=float(p_values[i]),
             alarm=bool(scores[i] > threshold),
-            cells=(found := reasons.cells(i, top)),
+            cells=reasons.cells(i, top),
             nearest=reasons.nearest(i),
             nearest_score=float(nearest.scores[i]),
             changed=reasons.changed(i),
             members=members[i],
-            sentence=told(found, top) if scores[i] > threshold else nothing(float(p_values[i])),
+            sentence=reasons.told(i, top) if scores[i] > threshold else nothing(float(p_values[i])),
         )
         for i in range(len(rows))
     ]
-
-
-def told(found: Sequence[Cell], top: int) -> str:
-    """The sentence of a row that raised an alarm."""
-    changed = [cell for cell in found if cell.words]
-    blamed = [cell for cell in changed if cell.far >= SLIGHT]
-    if not blamed:
-        return together({cell.column: cell.value for cell in found[: max(top, 1)]})
-    return sentence([cell.words for cell in blamed[:top]], more=len(blamed[top:]))
 
 
 class Reasons:
@@ -76,9 +67,10 @@ class Reasons:
         arrow: The rows as given.
         rows: The same, prepared, `(n, D)`.
         nearest: Their nearest normal rows.
+        threshold: What is normal scores at most that.
     """
 
-    def __init__(self, model: Model, arrow: pa.Table, rows: Encoded, nearest: Nearest) -> None:
+    def __init__(self, model: Model, arrow: pa.Table, rows: Encoded, nearest: Nearest, threshold: float) -> None:
         modality = cast(Tabular, model.modality)
         self.columns = modality.columns
         self.facts = modality.describe()
@@ -87,7 +79,7 @@ class Reasons:
         self.values = _columns(_in_order(arrow, self.columns))
         self.seen = _columns(modality.decode(rows.x, rows.known, kind="pyarrow"))
         self.expected = _columns(modality.decode(nearest.rows.x, nearest.rows.known, kind="pyarrow"))
-        self.freed = nearest.freed
+        self.freed, self.scores, self.threshold = nearest.freed, nearest.scores, threshold
         self.parts = column_parts(model, rows)
         self.shares = shares(self.parts)
 
@@ -100,10 +92,22 @@ class Reasons:
         return {name: self._nearest(row, c) for c, name in enumerate(self.columns)}
 
     def cells(self, row: int, top: int) -> list[Cell]:
-        """The changed cells and the `top` of the largest parts, largest part first."""
+        """The `top` cells of the largest parts, and the `top` changed ones, largest part first."""
         order = self._order(row)
-        leading = set(order[:top])
-        return [self._cell(row, c) for c in order if c in leading or self._differs(row, c)]
+        changed = [c for c in order if self._differs(row, c)]
+        shown = {*order[:top], *changed[:top]}
+        return [self._cell(row, c) for c in order if c in shown]
+
+    def told(self, row: int, top: int) -> str:
+        """The sentence of a row that raised an alarm."""
+        found = self.cells(row, top)
+        changed = [cell for cell in found if cell.words]
+        blamed = [cell for cell in changed if cell.far >= SLIGHT][:top]
+        if blamed:
+            return sentence([cell.words for cell in blamed], more=len(self.changed(row)) - len(blamed))
+        odd = [*changed, *(cell for cell in found if not cell.words)][: max(top, 2)]
+        instead = changed if self.scores[row] <= self.threshold else []
+        return together({cell.column: cell.value for cell in odd}, {cell.column: cell.expected for cell in instead})
 
     def _order(self, row: int) -> list[int]:
         return [int(c) for c in np.argsort(-self.parts[row].astype(np.float32), kind="stable")]

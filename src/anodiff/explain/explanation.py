@@ -48,7 +48,7 @@ class Explanation:
         score: What `decision_function` gives.
         p_value: What `p_value` gives.
         alarm: Whether the score is above the detector's threshold.
-        cells: The changed cells and those of the largest parts, largest part first.
+        cells: Those of the largest parts and the changed ones, `top` of each at most, largest part first.
         nearest: The nearest normal row, column by column.
         nearest_score: What that row scores; above the threshold where no normal row was found.
         changed: The columns in which it differs.

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 DIGITS = (3, 4, 6, 9, 17)
+MINUTE = dt.timedelta(minutes=1)
 
 
 def cells(column: pa.ChunkedArray) -> list[Any]:
@@ -36,6 +37,8 @@ def written(value: Any, digits: int = DIGITS[0]) -> str:
         return number(float(value), digits)
     if isinstance(value, dt.datetime):
         return moment(value)
+    if isinstance(value, dt.timedelta) and abs(value) > MINUTE:
+        return str(dt.timedelta(seconds=round(value.total_seconds())))
     return str(value)
 
 

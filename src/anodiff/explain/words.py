@@ -1,10 +1,11 @@
 """Reasons in plain words: what the value is, what was expected, and in the light of what.
 
 Numbers are "far" above or below from 5 standard deviations on, and "slightly" up to 2, measured by the Gaussian of
-normals in the light of the columns that are named.
+normals in the light of the columns that are named. Categories are "rare" below one row in twenty.
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from anodiff.explain.values import both_written, written
@@ -12,6 +13,7 @@ from anodiff.types import JSON
 
 FAR = 5.0
 SLIGHT = 2.0
+RARE = 0.05
 
 
 def cell_words(fact: JSON, value: Any, expected: Any, far: float, given: Mapping[str, Any], seen: bool) -> str:
@@ -40,7 +42,10 @@ def cell_words(fact: JSON, value: Any, expected: Any, far: float, given: Mapping
         return f"{name} {quoted(value)} was never seen in training; {quoted(expected)} is expected{light}"
     if fact["kind"] in ("numeric", "datetime"):
         return _compared(fact, value, expected, far, light)
-    return f"{name} {quoted(value)} is out of place: {quoted(expected)} is expected{light}"
+    share = share_of(fact, value)
+    rare = share < min(RARE, share_of(fact, expected) / 2)
+    how = f"is rare ({100 * share:.2g} % of training)" if rare else "is out of place"
+    return f"{name} {quoted(value)} {how}; {quoted(expected)} is expected{light}"
 
 
 def sentence(words: Sequence[str], more: int = 0) -> str:
@@ -53,15 +58,31 @@ def sentence(words: Sequence[str], more: int = 0) -> str:
     return "; ".join([*words[:1], *rest]) + "."
 
 
-def together(cells: Mapping[str, Any]) -> str:
-    """The reason where no single cell is to blame.
+def together(cells: Mapping[str, Any], instead: Mapping[str, Any]) -> str:
+    """The reason where no single cell is to blame, and what would be normal `instead`, if that is known.
 
-    >>> together({"hour": 3, "country": "NL", "amount": 120})
-    'no single value is unusual; the combination of hour=3, country=NL and amount=120 is.'
+    >>> together({"hour": 3, "amount": 120}, {"hour": 15})
+    'no single value is unusual; the combination of hour=3 and amount=120 is; with hour=15 it would be normal.'
+    """
+    cure = f"; with {listed(instead)} it would be normal" if instead else ""
+    return f"no single value is unusual; the combination of {listed(cells)} is{cure}."
+
+
+def listed(cells: Mapping[str, Any]) -> str:
+    """Columns and their values.
+
+    >>> listed({"hour": 3, "country": "NL"})
+    'hour=3 and country=NL'
     """
     *first, last = (f"{name}={written(value)}" for name, value in cells.items())
-    listed = f"{', '.join(first)} and {last}" if first else last
-    return f"no single value is unusual; the combination of {listed} is."
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def share_of(fact: JSON, value: Any) -> float:
+    """The share of training rows that hold a category; 1 where `Tabular.describe` does not tell."""
+    if fact["kind"] == "boolean":
+        return float(fact["share_true"] if value else 1 - fact["share_true"])
+    return float(fact.get("top", {}).get(str(value), 1.0))
 
 
 def nothing(p_value: float) -> str:
@@ -75,8 +96,7 @@ def nothing(p_value: float) -> str:
 
 def in_the_light_of(given: Mapping[str, Any]) -> str:
     """The columns that the expectation goes by."""
-    listed = ", ".join(f"{name}={written(value)}" for name, value in given.items())
-    return f" given {listed}" if listed else ""
+    return f" given {', '.join(f'{name}={written(value)}' for name, value in given.items())}" if given else ""
 
 
 def quoted(value: Any) -> str:
@@ -88,4 +108,15 @@ def _compared(fact: JSON, value: Any, expected: Any, far: float, light: str) -> 
     this, that = both_written(value, expected)
     how = "far " if far >= FAR else "slightly " if far < SLIGHT else ""
     sides = ("later than", "earlier than") if fact["kind"] == "datetime" else ("above", "below")
-    return f"{fact['name']} {this} is {how}{sides[value < expected]} the {that} expected{light}"
+    side = sides[value < expected]
+    return f"{fact['name']} {this} is {how}{side} the {that} expected{light or _beyond(fact, value)}"
+
+
+def _beyond(fact: JSON, value: Any) -> str:
+    """Where training ended, if the value is a number beyond that."""
+    if not isinstance(value, int | float | Decimal) or "min" not in fact:
+        return ""
+    least, most = fact["min"], fact["max"]
+    if least <= value <= most:
+        return ""
+    return f" (training held only {written(least)}" + (")" if least == most else f" to {written(most)})")
