@@ -1,5 +1,6 @@
 """Planted anomalies: the broken cell is blamed, replaced by what it was, and named in words."""
 
+import datetime as dt
 import json
 
 import numpy as np
@@ -175,3 +176,39 @@ def test_closed_form_detector_explains_too() -> None:
     (each,) = detector.explain(correlated(1, 1) + 6 * np.eye(5)[2])
     assert each.changed == ["x2"]
     assert each.nearest_score <= detector.threshold_
+
+
+def test_many_odd_cells_are_counted_not_listed(numbers: Detector) -> None:
+    (each,) = numbers.explain([[9.0, -9.0, 9.0, -9.0, 9.0]], top=2)
+    assert len(each.changed) > 2
+    assert each.sentence.endswith(f"and {len(each.changed) - 2} more.")
+    assert each.nearest_score <= numbers.threshold_
+
+
+def test_any_kind_of_column() -> None:
+    draw, n = np.random.default_rng(0), 120
+    rows = pd.DataFrame(
+        {
+            "lasted": pd.to_timedelta(draw.integers(60, 600, n), "s"),
+            "day": [dt.date(2024, 1, 1) + dt.timedelta(int(k)) for k in draw.integers(0, 60, n)],
+            "size": pd.Categorical(draw.choice(["S", "M", "L"], n), ["S", "M", "L"], ordered=True),
+            "fixed": 5.0,
+            "void": pd.Series([None] * n, dtype=object),
+            "maybe": pd.array(np.where(draw.random(n) < 0.3, None, draw.integers(0, 9, n)), dtype="Int64"),
+        }
+    )
+    detector = Detector(recipe="mahalanobis").fit(rows)
+    odd = rows.head(5).copy()
+    odd.loc[0, "lasted"] = pd.Timedelta("5h")
+    odd.loc[1, "day"] = dt.date(2030, 1, 1)
+    odd.loc[2, "fixed"] = 7
+    odd.loc[3, "void"] = "x"
+    odd.loc[4, "maybe"] = 900
+    found = detector.explain(odd)
+    words = ["lasted 5:00:00 is far above the 0:0", "day 2030-01-01 is far later than", "(training held only 5)"]
+    words += ["void is 'x' where training had no value at all", "maybe 900 is far above the"]
+    for each, column, word in zip(found, ["lasted", "day", "fixed", "void", "maybe"], words, strict=True):
+        assert each.changed == [column]
+        assert word in each.sentence
+        assert json.dumps(each.to_dict(), allow_nan=False)
+    assert isinstance(found[4].nearest["maybe"], int)
