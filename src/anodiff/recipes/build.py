@@ -67,7 +67,7 @@ def denoiser(spec: DenoiserSpec, x: Tensor, process: Schedule, seed: int) -> Den
 
 
 def empirical(spec: EmpiricalSpec, rows: Tensor, x: Tensor, process: Schedule) -> Denoiser:
-    """The training set as a denoiser: `rows` `(m, d)`, whitened by the covariance of `x` `(n, d)` if the spec says so."""
+    """The training set as a denoiser: `rows` `(m, d)`, whitened by the spread of `x` `(n, d)` if the spec says so."""
     if spec.whiten is None:
         return Empirical(rows, process, neighbours=spec.neighbours)
     whitening = Whitening.of(Gaussian.fit(x, process), spec.whiten)

@@ -25,7 +25,7 @@ from anodiff.recipes.schema import EmpiricalSpec, NetworkSpec, Recipe
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import Hybrid, On, Panel
 from anodiff.scores.time import CategoricalTime, InverseGammaTime
-from anodiff.training import Step, batches, denoising, one_thread, train
+from anodiff.training import Loss, Step, batches, denoising, one_thread, train
 
 Totals = dict[str, np.ndarray]
 FOLDS = 10
@@ -134,7 +134,9 @@ def _trained(part: Denoiser | AnomalyScore, spec: DenoiserSpec | None, x: Tensor
         return
     generator = torch.Generator().manual_seed(seed)
     steps = network_steps(spec, len(x))
-    own = isinstance(part, CategoricalTime | InverseGammaTime)
-    loss = part.loss if own else denoising(part, spec.between, WEIGHTS[spec.weight])  # type: ignore[union-attr, arg-type]
+    if isinstance(part, CategoricalTime | InverseGammaTime):
+        loss: Loss = part.loss
+    else:
+        loss = denoising(part, spec.between, WEIGHTS[spec.weight])
     with one_thread():
         yield from train(part, loss, batches(x, spec.batch, steps, generator), steps, generator, spec.lr)

@@ -32,7 +32,7 @@ class ScheduleSpec(Spec):
 
 
 class EmpiricalSpec(Spec):
-    """The training set itself, at most `references` rows of it, whitened with the ridge `whiten` (in variances) if given."""
+    """The training set itself, at most `references` rows of it; `whiten` is a ridge, in variances."""
 
     use: Literal["empirical"]
     neighbours: Annotated[int, Field(ge=1, le=1000)] | None = 5
