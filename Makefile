@@ -18,7 +18,7 @@ help:  ## What there is to make
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/:/' | column -t -s:
 
 demo: $(READY)  ## The main job on real data, with a report
-	$(BIN)/anodiff demo
+	$(BIN)/anodiff demo --overwrite
 
 test: export OMP_NUM_THREADS := 1
 test: $(READY)  ## Tests, laws and doctests; one thread for each worker
@@ -46,7 +46,7 @@ lock:  ## Pin today's versions of everything
 	rm -rf .venv-lock
 
 clean:  ## Remove everything that make made
-	rm -rf .venv .venv-lock docs/_build demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lock docs/_build anodiff-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "anodiff needs Python 3.11 or newer; set PYTHON=")'

@@ -1,15 +1,17 @@
-"""The type checker of the tests."""
+"""The type checker of the tests: beartype, for which a whole number is a number."""
 
 from collections.abc import Callable
 from typing import Any
 
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 from beartype.roar import BeartypeDecorHintPep673Exception
+
+checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
 
 def typechecked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`beartype`, but for functions that return `Self`, which it knows only when it is given the class."""
+    """Check `function`, unless it returns `Self`, which beartype knows only when it is given the class."""
     try:
-        return beartype(function)
+        return checked(function)
     except BeartypeDecorHintPep673Exception:
         return function

@@ -23,7 +23,7 @@ LARGEST = 8e307
 class Surprise:
     """A strictly increasing, continuous map of raw scores to nats.
 
-    A relative change e of a raw score changes the surprise by at most about `steepest` (1 + |median| / spread) e,
+    A relative change e of a raw score changes the surprise by at most about `steepest` `(1 + |median| / spread) e`,
     relatively: knots that would rise faster, because held-out scores nearly tie there, are merged into their neighbour.
 
     Args:

@@ -1,0 +1,60 @@
+"""What the README and the docs show runs as written, page by page, and their links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def having(language: str) -> list[Path]:
+    return [page for page in PAGES if blocks(page, language)]
+
+
+@pytest.mark.parametrize("page", having("python"), ids=lambda page: page.stem)
+def test_python_runs_as_written(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    space = {"__name__": page.stem}
+    for number, block in enumerate(blocks(page, "python"), start=1):
+        exec(compile(block, f"{page.name}, block {number}", "exec"), space)
+
+
+@pytest.mark.parametrize("page", having("sh"), ids=lambda page: page.stem)
+def test_commands_run_as_written(page, tmp_path, monkeypatch):
+    from anodiff.cli.app import app
+
+    monkeypatch.chdir(tmp_path)
+    X, benign = load_breast_cancer(return_X_y=True)
+    table = {"normal": X[benign == 1][:200, :6], "new": X[250:300, :6]}
+    for name, rows in table.items():
+        np.savetxt(f"{name}.csv", rows, delimiter=",", header="radius,texture,round,area,smooth,dense", comments="")
+    for line in "".join(blocks(page, "sh")).splitlines():
+        command, *arguments = shlex.split(line, comments=True) or [""]
+        if command == "anodiff":
+            result = CliRunner().invoke(app, arguments)
+            assert result.exit_code == 0, (line, result.output)
+        elif command == "make":
+            assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_score_is_on_the_page():
+    from anodiff.scores import SCORES
+
+    page = (ROOT / "docs/choosing-a-score.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in SCORES)
