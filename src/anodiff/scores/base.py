@@ -21,7 +21,7 @@ from anodiff.types import Batch, Misfit
 
 @dataclass(frozen=True)
 class Evidence:
-    """How abnormal, `total` `(B,)`, and where, `map` `(B, *event)`; the map adds up to the total where the score says so."""
+    """How abnormal, `total` `(B,)`, and where, `map` `(B, *event)`; it adds up to the total where the score says so."""
 
     total: Tensor
     map: Tensor
