@@ -185,6 +185,25 @@ def test_many_odd_cells_are_counted_not_listed(numbers: Detector) -> None:
     assert each.nearest_score <= numbers.threshold_
 
 
+def test_a_cell_that_should_be_missing() -> None:
+    draw, n = np.random.default_rng(0), 200
+    measured = draw.random(n) < 0.5
+    rows = pd.DataFrame({"measured": measured, "result": np.where(measured, draw.normal(10, 1, n), np.nan)})
+    detector = Detector(recipe="mahalanobis").fit(rows.assign(other=draw.normal(size=n)))
+    (each,) = detector.explain(pd.DataFrame({"measured": [False], "result": [10.1], "other": [0.0]}))
+    assert "measured=false" in each.sentence or "measured false" in each.sentence
+    assert each.nearest_score <= detector.threshold_
+
+
+def test_numbers_and_times_given_as_text(mixed: Detector, odd: pd.DataFrame) -> None:
+    as_text = odd.assign(
+        amount=odd["amount"].astype(str).where(odd["amount"].notna(), None), when=odd["when"].astype(str)
+    )
+    for each, text in zip(mixed.explain(odd), mixed.explain(as_text), strict=True):
+        assert text.changed == each.changed
+        assert text.sentence.split()[0] == each.sentence.split()[0]
+
+
 def test_any_kind_of_column() -> None:
     draw, n = np.random.default_rng(0), 120
     rows = pd.DataFrame(

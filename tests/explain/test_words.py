@@ -34,7 +34,7 @@ def test_values_that_differ_read_differently() -> None:
 
 def test_cells() -> None:
     assert cell_words(AMOUNT, 9, 1, 3.0, {}, True) == "amount 9 is above the 1 expected"
-    assert cell_words(AMOUNT, 0, 1, 1.0, {}, True) == "amount 0 is slightly below the 1 expected"
+    assert cell_words(AMOUNT, 0, 1, 1.0, {}, True, below=True) == "amount 0 is slightly below the 1 expected"
     assert cell_words(COUNTRY, "FR", "NL", 4.0, {"hour": 3}, True) == (
         "country 'FR' is out of place; 'NL' is expected given hour=3"
     )
@@ -46,7 +46,10 @@ def test_cells() -> None:
         "country is missing where it never was in training; 'NL' is expected"
     )
     assert cell_words(COUNTRY | {"missing": 0.2}, None, "NL", 6.0, {}, False) == "country is missing; 'NL' is expected"
-    assert cell_words(COUNTRY, "FR", None, 4.0, {}, True) == "country 'FR' stands where a missing value is expected"
+    assert cell_words(COUNTRY | {"missing": 0.012}, None, "NL", 6.0, {}, False) == (
+        "country is missing, as in only 1.2 % of training; 'NL' is expected"
+    )
+    assert cell_words(COUNTRY, "FR", None, 4.0, {}, True) == "country is 'FR' where it is expected to be missing"
     assert cell_words({"name": "e", "kind": "empty", "missing": 1.0}, 3, None, 6.0, {}, False) == (
         "e is 3 where training had no value at all"
     )

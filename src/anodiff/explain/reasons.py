@@ -82,7 +82,10 @@ class Reasons:
         far, given = self._far(row, c) if self._differs(row, c) else (0.0, {})
         words = ""
         if self._differs(row, c):
-            words = cell_words(self.facts[c], value, expected, far, given, seen=self.seen[c][row] is not None)
+            first = self.given.places[c][0]
+            below = bool(self.x[row, first] < self.near[row, first])
+            seen = self.seen[c][row] is not None
+            words = cell_words(self.facts[c], value, expected, far, given, seen, below)
         part, share = float(self.parts[row, c]), float(self.shares[row, c])
         return Cell(self.columns[c], value, expected, part, share, far, given, words)
 

@@ -16,7 +16,9 @@ SLIGHT = 2.0
 RARE = 0.05
 
 
-def cell_words(fact: JSON, value: Any, expected: Any, far: float, given: Mapping[str, Any], seen: bool) -> str:
+def cell_words(
+    fact: JSON, value: Any, expected: Any, far: float, given: Mapping[str, Any], seen: bool = True, below: bool = False
+) -> str:
     """What is wrong with a cell.
 
     Args:
@@ -26,22 +28,22 @@ def cell_words(fact: JSON, value: Any, expected: Any, far: float, given: Mapping
         far: How far that is, in standard deviations.
         given: The columns to name, with their values.
         seen: Whether the value is one that training had (a category it listed).
+        below: Whether a number or a time is less than expected.
 
-    >>> cell_words({"name": "amount", "kind": "numeric"}, 9310, 120, 40.0, {"country": "NL", "hour": 3}, True)
+    >>> cell_words({"name": "amount", "kind": "numeric"}, 9310, 120, 40.0, {"country": "NL", "hour": 3})
     'amount 9,310 is far above the 120 expected given country=NL, hour=3'
     """
     name, light = fact["name"], in_the_light_of(given)
     if value is None:
-        always = "missing where it never was in training" if fact["missing"] == 0 else "missing"
-        return f"{name} is {always}; {quoted(expected)} is expected{light}"
+        return f"{name} is {_how_missing(fact['missing'])}; {quoted(expected)} is expected{light}"
     if fact["kind"] == "empty":
         return f"{name} is {quoted(value)} where training had no value at all"
     if expected is None:
-        return f"{name} {quoted(value)} stands where a missing value is expected{light}"
+        return f"{name} is {quoted(value)} where it is expected to be missing{light}"
     if not seen:
         return f"{name} {quoted(value)} was never seen in training; {quoted(expected)} is expected{light}"
     if fact["kind"] in ("numeric", "datetime"):
-        return _compared(fact, value, expected, far, light)
+        return _compared(fact, value, expected, far, light, below)
     share = share_of(fact, value)
     rare = share < min(RARE, share_of(fact, expected) / 2)
     how = f"is rare ({100 * share:.2g} % of training)" if rare else "is out of place"
@@ -104,11 +106,17 @@ def quoted(value: Any) -> str:
     return f"'{value}'" if isinstance(value, str) else written(value)
 
 
-def _compared(fact: JSON, value: Any, expected: Any, far: float, light: str) -> str:
+def _how_missing(share: float) -> str:
+    if share == 0:
+        return "missing where it never was in training"
+    return f"missing, as in only {100 * share:.2g} % of training" if share < RARE else "missing"
+
+
+def _compared(fact: JSON, value: Any, expected: Any, far: float, light: str, below: bool) -> str:
     this, that = both_written(value, expected)
     how = "far " if far >= FAR else "slightly " if far < SLIGHT else ""
     sides = ("later than", "earlier than") if fact["kind"] == "datetime" else ("above", "below")
-    side = sides[value < expected]
+    side = sides[below]
     return f"{fact['name']} {this} is {how}{side} the {that} expected{light or _beyond(fact, value)}"
 
 
