@@ -15,7 +15,7 @@ endif
 endif
 
 help:  ## What there is to make
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/:/' | column -t -s:
+	@sed -nE 's/^([a-z]+):[^=]*  ## (.*)/make \1	\2/p' Makefile
 
 demo: $(READY)  ## The main job on real data, with a report
 	$(BIN)/anodiff demo --overwrite
