@@ -40,7 +40,7 @@ def in_words(facts: dict[str, Any]) -> list[Any]:
         _table(facts),
         f"[dim]Wisconsin breast cancer, from scikit-learn. Learnt {facts['learnt']} benign tumours (a seeded half), "
         f"judged the other {facts['benign']} and {facts['malignant']} malignant ones. Every threshold comes from "
-        "training rows held out of the model that scored them. In brackets 95 % intervals. One split is no benchmark.[/]",
+        "training rows held out of the model that scored them. In brackets 95 % intervals. One split, no benchmark.[/]",
         "",
         f"Written to {folder}/ in {facts['seconds']:.0f} s: report.html, scores.csv, model/, normal.csv, new.csv",
         "Next:",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anodiff.cli.options import Data, Json, Overwrite, Quiet, Seed, kind, pairs, scalar
+from anodiff.cli.options import Data, Json, Overwrite, Quiet, Rule, Seed, kind, pairs, scalar
 from anodiff.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ Changes = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change the recipe, e.g. denoisers.learnt.steps=200.")
 ]
 Rate = Annotated[float, typer.Option(help="Share of normal rows that may raise an alarm.")]
+Alarm = Annotated[Rule, typer.Option(help="Count held-out normals, or model their tail; auto: only where too few.")]
 Kinds = Annotated[
     list[str] | None,
     typer.Option(
@@ -33,6 +34,7 @@ def fit(
     recipe: Recipe = "auto",
     changes: Changes = None,
     rate: Rate = 0.01,
+    alarm: Alarm = "auto",
     kinds: Kinds = None,
     drop: Drop = None,
     seed: Seed = 0,
@@ -51,6 +53,7 @@ def fit(
         recipe,
         changes={name: scalar(text) for name, text in pairs(changes, "--set").items()} or None,
         false_alarm_rate=rate,
+        alarm=alarm,
         seed=seed,
     )
     learn(detector, data, drop or [], terminal)

@@ -1,7 +1,7 @@
 """Options that several commands share, and how their texts become values."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -10,6 +10,7 @@ Data = Annotated[str, typer.Argument(help="csv, tsv, parquet, npy, npz, or - for
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at the output path.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and warnings.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, and nothing else there.")]
+Rule = Literal["auto", "conformal", "tail"]
 Seed = Annotated[int, typer.Option(help="Of every random choice.")]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anodiff.cli.options import Data, Json, ModelPath, Overwrite, Quiet
+from anodiff.cli.options import Data, Json, ModelPath, Overwrite, Quiet, Rule
 from anodiff.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ Rate = Annotated[float | None, typer.Option(help="Share of normal rows that may 
 Fdr = Annotated[
     float | None, typer.Option(help="Instead: share of false alarms among the alarms (Benjamini-Hochberg).")
 ]
+Alarm = Annotated[Rule | None, typer.Option(help="Count held-out normals, or model their tail; else as fitted.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Copy the columns of DATA to the output.")]
 Map = Annotated[bool, typer.Option("--map", help="Add each column's part of the score.")]
 
@@ -31,6 +32,7 @@ def score(
     output: Out = None,
     rate: Rate = None,
     fdr: Fdr = None,
+    alarm: Alarm = None,
     keep: Keep = False,
     map: Map = False,
     overwrite: Overwrite = False,
@@ -48,8 +50,8 @@ def score(
     from anodiff.report.passes import Worst, pieces
 
     detector = load(model)
-    if rate is not None:
-        detector.set_params(false_alarm_rate=rate)
+    asked = {"false_alarm_rate": rate, "alarm": alarm}
+    detector.set_params(**{name: value for name, value in asked.items() if value is not None})
     worst, counts = Worst(3), np.zeros(2, dtype=np.int64)
     found = noted(terminal.count(pieces(detector, data), lambda piece: len(piece.scores)), worst)
     tables = (columns_of(detector, piece, keep, map) for piece in found)
@@ -59,7 +61,7 @@ def score(
             counts += table.num_rows, np.count_nonzero(table["alarm"])
             write(table)
     facts = summary(detector, counts, worst, fdr, output)
-    if fdr is not None:
+    if fdr is not None and detector.alarm != "tail":
         warn_if_hopeless(detector.conformal_.supported_rate, fdr, facts["rows"], facts["alarms"])
     terminal.give(facts)
     terminal.show(*in_words(facts, str(model), data))
@@ -93,7 +95,7 @@ def columns_of(detector: "Detector", piece: "Piece", keep: bool, map: bool) -> "
 
     columns: dict[str, Any] = {"row": piece.rows, "score": piece.scores, "p_value": detector.p_of(piece.scores)}
     if map:
-        names = detector.model_.modality.columns  # type: ignore[attr-defined]
+        names = detector.model_.modality.columns
         columns |= {f"map.{name}": part for name, part in zip(names, detector.anomaly_map(piece.seen).T, strict=True)}
     if keep:
         taken = {"row", "score", "p_value", "alarm"}
@@ -125,8 +127,8 @@ def warn_if_hopeless(smallest: float, fdr: float, rows: int, alarms: int) -> Non
     if not alarms and smallest * rows > fdr:
         needed = math.ceil(smallest * rows / fdr)
         warnings.warn(
-            f"with p-values from {smallest:.2g} up, --fdr {fdr:g} needs {needed:,} of {rows:,} rows at the smallest one; "
-            "fit on more normal rows, or use --rate",
+            f"with p-values from {smallest:.2g} up, --fdr {fdr:g} needs {needed:,} of {rows:,} rows at the smallest "
+            "one; fit on more normal rows, or use --alarm tail or --rate",
             UserWarning,
             stacklevel=2,
         )
