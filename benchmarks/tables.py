@@ -30,7 +30,7 @@ RATES = (0.01, 0.05, 0.1)
 RESULTS = Path(__file__).parent / "results"
 
 
-def knn(train, test, seed):
+def knn(train, test, _):
     return NearestNeighbors(n_neighbors=5).fit(train).kneighbors(test)[0][:, -1]
 
 
@@ -38,7 +38,7 @@ def iforest(train, test, seed):
     return -IsolationForest(random_state=seed).fit(train).score_samples(test)
 
 
-def lof(train, test, seed):
+def lof(train, test, _):
     return -LocalOutlierFactor(novelty=True).fit(train).score_samples(test)
 
 
@@ -47,7 +47,7 @@ def pca(train, test, seed):
     return (model.transform(test) ** 2 / np.maximum(model.explained_variance_, 1e-9)).sum(1)
 
 
-def ecod(train, test, seed):
+def ecod(train, test, _):
     return ECOD().fit(train).decision_function(test)
 
 

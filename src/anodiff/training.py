@@ -82,7 +82,7 @@ def train(
         FloatingPointError: the loss is not finite.
     """
     weights = [p for p in module.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr, weight_decay=1e-4)
+    optimiser = torch.optim.AdamW(weights, lr, weight_decay=1e-4, fused=True)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=max(steps, 2))
     mean = [p.detach().clone() for p in weights]
     module.train()

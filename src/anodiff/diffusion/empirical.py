@@ -18,7 +18,9 @@ from anodiff.diffusion.noise import Schedule
 from anodiff.types import Batch, Index, Misfit, PerItem, Times
 
 GROUP = 16
-SPARE = 4
+SPARE = 6
+FINE = 8
+"""Up to so many coordinates rows lie too densely for a coarse search in single precision."""
 
 
 class Empirical(Denoiser):
@@ -97,11 +99,12 @@ class Empirical(Denoiser):
         stored, centre = self.rows.to(x), self.rows.to(x).mean(0)
         n, wanted = len(stored), min(len(stored), k + SPARE + (0 if itself is None else 2 * self.exclude + 1))
         groups = -(-n // GROUP)
-        size = pad(((stored - centre) ** 2).sum(1), (0, groups * GROUP - n), value=math.inf)
-        across = pad((stored - centre).T, (0, groups * GROUP - n)).contiguous()
+        coarse = torch.float32 if x.shape[1] > FINE else x.dtype
+        size = pad(((stored - centre) ** 2).sum(1), (0, groups * GROUP - n), value=math.inf).to(coarse)
+        across = pad((stored - centre).T, (0, groups * GROUP - n)).contiguous().to(coarse)
         member = torch.arange(GROUP, device=x.device)[None, :, None] * groups
         for part, own in self._parts(x, itself, max(n, wanted * x.shape[1])):
-            rough = torch.addmm(size, part - centre, across, alpha=-2)
+            rough = torch.addmm(size, (part - centre).to(coarse), across, alpha=-2)
             if wanted < groups:
                 best = rough.view(-1, GROUP, groups).amin(1).topk(wanted, largest=False, sorted=False).indices
                 among = (member + best[:, None, :]).flatten(1)

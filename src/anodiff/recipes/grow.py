@@ -43,7 +43,7 @@ class Progress:
 
 def network_folds(rows: int) -> int:
     """Folds to train a network on: many where data is scarce."""
-    return 5 if rows <= 2_000 else 3 if rows <= 5_000 else 2
+    return 5 if rows <= 500 else 3 if rows <= 5_000 else 2
 
 
 def network_steps(spec: NetworkSpec, rows: int) -> int:

@@ -62,7 +62,7 @@ class NetworkSpec(Spec):
     between: tuple[PositiveFloat, PositiveFloat] = (0.02, 20.0)
     width: Annotated[int, Field(ge=4, le=4096)] = 128
     depth: Annotated[int, Field(ge=1, le=64)] = 2
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 1000
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 700
     batch: Annotated[int, Field(ge=1, le=65_536)] = 128
     lr: PositiveFloat = 1e-3
 
