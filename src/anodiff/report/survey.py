@@ -82,7 +82,7 @@ def histogram_edges(held_out: np.ndarray, threshold: float) -> np.ndarray:
     """Edges of bins: equal up to the threshold, then ever wider, so that no score is too far out to be shown.
 
     >>> edges = histogram_edges(np.array([0.0, 1.0, 2.0]), 2.0)
-    >>> edges[0], edges[40], bool(edges[-1] > 1e5)
+    >>> float(edges[0]), float(edges[40]), bool(edges[-1] > 1e5)
     (0.0, 2.0, True)
     """
     low, high = float(held_out.min()), float(held_out.max())
