@@ -139,7 +139,7 @@ def forest(normal: np.ndarray, seed: int) -> Judge:
     return lambda rows: np.asarray(-trees.score_samples(rows))
 
 
-RIVALS: dict[str, Callable[[np.ndarray, int], Judge]] = {"5 nearest rows": nearest, "isolation forest": forest}
+RIVALS: dict[str, Callable[[np.ndarray, int], Judge]] = {"kNN (k = 5)": nearest, "isolation forest": forest}
 
 
 def rival(found: Split, make: Callable[[np.ndarray, int], Judge], seed: int) -> Result:

@@ -38,6 +38,7 @@ def in_words(facts: dict[str, Any]) -> list[Any]:
         *(_against(name, found) for name, found in facts["ahead"].items()),
         "",
         _table(facts),
+        "",
         f"[dim]Wisconsin breast cancer, from scikit-learn. Learnt {facts['learnt']} benign tumours (a seeded half), "
         f"judged the other {facts['benign']} and {facts['malignant']} malignant ones. Every threshold comes from "
         "training rows held out of the model that scored them. In brackets 95 % intervals. One split, no benchmark.[/]",

@@ -131,10 +131,20 @@ def row(each: Explanation) -> JSON:
     cells = known["cells"][:CELLS]
     return {
         **{name: known[name] for name in ("row", "score", "p_value", "alarm", "sentence", "members", "nearest_score")},
+        "brief": brief(each),
         "cells": cells,
         "changed": len(known["changed"]),
-        "more": len(known["cells"]) - len(cells),
+        "hidden": len(set(known["changed"]) - {cell["column"] for cell in cells}),
     }
+
+
+def brief(each: Explanation) -> str:
+    """The leading reason alone, for who has ten seconds."""
+    leading = next((cell.words for cell in each.cells if cell.words and each.sentence.startswith(cell.words)), "")
+    more = len(each.changed) - 1
+    if not leading or more < 1:
+        return each.sentence
+    return f"{leading}; {more} more column{'s' * (more > 1)} out of place."
 
 
 def contributions(detector: Detector, explained: Sequence[Explanation]) -> list[JSON]:

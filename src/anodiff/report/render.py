@@ -19,7 +19,7 @@ def render(found: Findings) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters.update(written=short, percent=percent, normal=normal)
+    pages.filters.update(written=short, percent=lambda rate: percent(rate).replace(" ", "\u00a0"), normal=normal)
     alarms = found.alarms
     return pages.get_template("report.html.j2").render(
         f=found,
