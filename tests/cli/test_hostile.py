@@ -173,3 +173,14 @@ def test_a_table_without_rows_has_no_alarms(call: Call, place: Path) -> None:
     assert (place / "out.csv").read_text().count("\n") == 1
     assert call("explain", "model", "none.csv").code == 0
     assert call("report", "model", "none.csv").code == 0
+
+
+def test_data_cannot_steer_the_terminal(call: Call, place: Path) -> None:
+    evil = "\x1b[2J[red]"
+    columns = {"amount": [100 + i % 7 for i in range(60)], evil: [f"{evil}{i % 3}" for i in range(60)]}
+    pq.write_table(pa.table(columns), place / "odd.parquet")
+    assert call("fit", "odd.parquet", "-o", "fresh", "--recipe", "mahalanobis", "-q", "--rate", "0.05").code == 0
+    for command in (("info", "fresh"), ("explain", "fresh", "odd.parquet"), ("score", "fresh", "new.csv")):
+        said = call(*command)
+        assert "\x1b[2J" not in said.out + said.err
+        assert "[red]" in said.out + said.err

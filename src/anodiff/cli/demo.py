@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from anodiff.cli.options import Json, Overwrite, Quiet, Seed
-from anodiff.cli.terminal import Terminal
+from anodiff.cli.terminal import Terminal, inert
 
 Out = Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")]
 
@@ -29,9 +29,7 @@ def demo(
 
 def in_words(facts: dict[str, Any]) -> list[Any]:
     """What was found, the table, how it was measured, what to type next."""
-    from rich.markup import escape
-
-    folder = escape(facts["folder"])
+    folder = inert(facts["folder"])
     return [
         "",
         f"[bold]{opening(facts)}[/]",

@@ -75,8 +75,17 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     _line(f"warning: {_sentence(str(message))}")
 
 
+def printable(text: str) -> str:
+    r"""The text without what would steer a terminal.
+
+    >>> printable("a\x1b[2Jb")
+    'a?[2Jb'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def _line(text: str) -> None:
-    sys.stderr.write(f"anodiff: {text}\n")
+    sys.stderr.write(f"anodiff: {printable(text)}\n")
 
 
 def _silence_stdout() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anodiff.cli.options import Data, Json, ModelPath, Quiet
-from anodiff.cli.terminal import Terminal
+from anodiff.cli.terminal import Terminal, inert
 
 if TYPE_CHECKING:
     from anodiff.explain import Explanation
@@ -40,7 +40,6 @@ def explain(
 
 def in_words(each: "Explanation", cells: int) -> list[Any]:
     """A sentence, and a table of the cells that matter."""
-    from rich.markup import escape
     from rich.table import Table
 
     from anodiff.report.words import short
@@ -52,5 +51,5 @@ def in_words(each: "Explanation", cells: int) -> list[Any]:
         table.add_column(name, justify="right" if name.startswith("share") else "left", header_style="dim")
     for cell in each.cells[: max(cells, MOST_CELLS)]:
         texts = (cell.column, short(cell.value, 40), short(cell.expected, 40))
-        table.add_row(*map(escape, texts), f"{100 * cell.share:.0f} %")
-    return [head, escape(each.sentence), table, ""]
+        table.add_row(*map(inert, texts), f"{100 * cell.share:.0f} %")
+    return [head, inert(each.sentence), table, ""]

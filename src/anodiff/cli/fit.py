@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anodiff.cli.options import Data, Json, Overwrite, Quiet, Rule, Seed, kind, pairs, scalar
-from anodiff.cli.terminal import Terminal
+from anodiff.cli.terminal import Terminal, inert
 
 if TYPE_CHECKING:
     from anodiff.detect import Detector
@@ -106,13 +106,11 @@ def learnt(detector: "Detector", path: Path) -> dict[str, Any]:
 
 def in_words(facts: dict[str, Any]) -> list[str]:
     """The same for people, and what to type next."""
-    from rich.markup import escape
-
     of = "" if facts["rows_seen"] == facts["rows_fitted"] else f" of {facts['rows_seen']:,}"
     return [
         f"[bold]Learnt what is normal[/] from {facts['rows_fitted']:,}{of} rows, {facts['columns']} columns, "
-        f"in {facts['seconds']:.1f} s (recipe {escape(facts['recipe'])}).",
+        f"in {facts['seconds']:.1f} s (recipe {inert(facts['recipe'])}).",
         f"Alarms above score {facts['threshold']:.4g}, at most {100 * facts['false_alarm_rate']:g} % of normal rows: "
-        f"{escape(facts['calibration'])}",
-        f"Next:  anodiff score {escape(facts['model'])} NEW.csv -o scores.csv",
+        f"{inert(facts['calibration'])}",
+        f"Next:  anodiff score {inert(facts['model'])} NEW.csv -o scores.csv",
     ]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from anodiff.cli.options import Json, Quiet
-from anodiff.cli.terminal import Terminal
+from anodiff.cli.terminal import Terminal, inert
 
 
 def info(
@@ -73,7 +73,6 @@ def _installed_in_words(facts: dict[str, Any]) -> list[Any]:
 
 
 def _model_in_words(facts: dict[str, Any]) -> list[Any]:
-    from rich.markup import escape
     from rich.table import Table
 
     from anodiff.report.citing import works
@@ -84,16 +83,16 @@ def _model_in_words(facts: dict[str, Any]) -> list[Any]:
         table.add_column(heading)
     for column in facts["columns"][:50]:
         cells = (column["name"], column["kind"], column["type"], f"{100 * column['missing']:.3g} %", normal(column))
-        table.add_row(*map(escape, cells))
+        table.add_row(*map(inert, cells))
     more = len(facts["columns"]) - 50
     return [
-        f"[bold]{escape(facts['model'])}[/]: recipe {escape(facts['recipe'])}, {facts['rows_fitted']:,} of "
+        f"[bold]{inert(facts['model'])}[/]: recipe {inert(facts['recipe'])}, {facts['rows_fitted']:,} of "
         f"{facts['rows_seen']:,} rows learnt, {facts['evaluations_per_row']} network evaluations per row",
-        escape(facts["about"]),
+        inert(facts["about"]),
         f"Alarms above {facts['threshold']:.4g}, at {100 * facts['false_alarm_rate']:g} % false alarms: "
-        f"{escape(facts['calibration'])}",
+        f"{inert(facts['calibration'])}",
         table,
         *([f"... and {more} more columns"] if more > 0 else []),
         "",
-        *(escape(f"{w['who']}, {w['what']}, {w['when']}. {w['where']}") for w in works(facts["references"])),
+        *(inert(f"{w['who']}, {w['what']}, {w['when']}. {w['where']}") for w in works(facts["references"])),
     ]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from anodiff.cli.options import Json, ModelPath, Overwrite, Quiet
-from anodiff.cli.terminal import Terminal
+from anodiff.cli.terminal import Terminal, inert
 
 Out = Annotated[Path, typer.Option("--output", "-o", help="The html file to write.")]
 Data = Annotated[str | None, typer.Argument(help="Data to judge; without it, the fit alone.", show_default=False)]
@@ -31,8 +31,7 @@ def report(
     terminal = Terminal(quiet, json)
     found = findings(load(model), data, model=str(model))
     with replacing(output, overwrite) as path:
-        path.write_text(render(found), encoding="utf-8")
+        path.write_text(render(found), encoding="utf-8", errors="replace")
     terminal.give({"output": str(output), **found.to_dict()})
-    from rich.markup import escape
 
-    terminal.show(escape(found.headline), f"Written: {escape(str(output.absolute()))}")
+    terminal.show(inert(found.headline), f"Written: {inert(str(output.absolute()))}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anodiff.cli.options import Data, Json, ModelPath, Overwrite, Quiet, Rule
-from anodiff.cli.terminal import Terminal
+from anodiff.cli.terminal import Terminal, inert
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -136,8 +136,6 @@ def warn_if_hopeless(smallest: float, fdr: float, rows: int, alarms: int) -> Non
 
 def in_words(facts: dict[str, Any], model: str, data: str) -> list[str]:
     """The same for people, and what to type next."""
-    from rich.markup import escape
-
     from anodiff.report.judgement import about
 
     rows, alarms, rule = facts["rows"], facts["alarms"], facts["rule"]
@@ -149,6 +147,6 @@ def in_words(facts: dict[str, Any], model: str, data: str) -> list[str]:
     worst = "; ".join(f"row {w['row']} (score {w['score']:.4g}, p {w['p_value']:.2g})" for w in facts["worst"])
     lines = [f"[bold]{alarms:,} alarms[/] in {rows:,} rows; {meaning}."]
     lines += [f"Worst: {worst}."] if worst else []
-    lines += [f"Written: {escape(facts['output'])}"] if facts["output"] not in (None, "-") else []
+    lines += [f"Written: {inert(facts['output'])}"] if facts["output"] not in (None, "-") else []
     shown = "DATA" if data == "-" else data
-    return [*lines, f"Next:  anodiff explain {escape(model)} {escape(shown)}"]
+    return [*lines, f"Next:  anodiff explain {inert(model)} {inert(shown)}"]

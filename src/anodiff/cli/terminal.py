@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from anodiff.cli.errors import printable
+
 if TYPE_CHECKING:
     from anodiff.recipes.grow import Progress
 
@@ -58,6 +60,17 @@ class Terminal:
                 yield chunk
                 done += size(chunk)
                 status.update(f"scoring: {done:,} {what}")
+
+
+def inert(text: str) -> str:
+    r"""Words of the user's data that neither style nor steer the terminal.
+
+    >>> print(inert("[red]a\x1b[2Jb"))
+    \[red]a?[2Jb
+    """
+    from rich.markup import escape
+
+    return escape(printable(text))
 
 
 def plain(value: Any) -> Any:
