@@ -13,6 +13,9 @@ assert not any(name.startswith("anodiff.") for name in sys.modules), (
 )
 install_import_hook(["anodiff.diffusion", "anodiff.scores"], "watched.typechecked")
 
+# Several files are called conftest, which the search for doctests would take for one module.
+collect_ignore_glob = ["*conftest.py"]
+
 # Two busy cores miss deadlines without being wrong; what CI runs is the same every time.
 settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("steady")
