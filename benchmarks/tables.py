@@ -100,8 +100,8 @@ def alarms(records):
         hits = [(r["alarms"][str(rate)], r["normals"]) for r in records]
         within = 0
         for count, normals in hits:
-            low, high = acceptance_interval(rate, normals, 0.99)
-            within += low <= count <= high
+            expected = acceptance_interval(rate, normals, 0.99)
+            within += expected.low <= count / normals <= expected.high
         share = sum(c for c, _ in hits) / sum(n for _, n in hits)
         each = float(np.mean([c / n for c, n in hits]))
         found[str(rate)] = {"pooled": round(share, 5), "mean": round(each, 5), "within": within, "of": len(hits)}

@@ -90,7 +90,8 @@ def load(path: str | Path) -> "Detector":
     try:
         return _restored(config, arrays)
     except (Refusal, KeyError, ValueError, TypeError, RuntimeError, IndexError) as error:
-        raise BadModel(f"the model in {folder} does not fit together ({error}); fit and save it anew.") from error
+        said = (str(error).strip() or type(error).__name__).splitlines()
+        raise BadModel(f"the model in {folder} does not fit together ({said[0]}); fit and save it anew.") from error
 
 
 def _tensors(detector: "Detector") -> dict[str, np.ndarray]:

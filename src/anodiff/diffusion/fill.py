@@ -41,16 +41,25 @@ def conditional_mean(gaussian: Gaussian, x: Batch, known: Mask, iterations: int 
     return (torch.where(unknown, found, rows) + gaussian.mean.to(x)).reshape(x.shape).where(~known, x)
 
 
-def fit_incomplete(x: Batch, known: Mask, schedule: object, rounds: int = 4) -> tuple[Gaussian, Batch]:
+def shrinkage(n: int, d: int) -> float:
+    """How much of a covariance of n rows and d columns to replace by its mean variance.
+
+    Ledoit and Wolf's share serves the covariance; a broken dependency shows in its inverse, where that much would hide
+    it, so little is taken while there are rows enough.
+    """
+    return max(0.1 * min(1.0, d / n), 1e-6)
+
+
+def fit_incomplete(x: Batch, known: Mask, schedule: object, rounds: int = 8) -> tuple[Gaussian, Batch]:
     """A Gaussian of `x` `(n, d)` of which not all is known, and x filled by it: fill, fit, again.
 
     The conditional covariance is left out, so spreads of columns that are mostly missing come out small.
     """
     filled = x
     for _ in range(rounds):
-        gaussian = Gaussian.fit(filled, schedule)  # type: ignore[arg-type]
+        gaussian = Gaussian.fit(filled, schedule, shrinkage(*x.shape))  # type: ignore[arg-type]
         filled = conditional_mean(gaussian, x.double(), known).to(x.dtype)
-    return Gaussian.fit(filled, schedule), filled  # type: ignore[arg-type]
+    return Gaussian.fit(filled, schedule, shrinkage(*x.shape)), filled  # type: ignore[arg-type]
 
 
 def _precision(gaussian: Gaussian, rows: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anodiff.diffusion.coloured import Coloured, Whitening
 from anodiff.diffusion.denoise import (
     DataPredicting,
     Denoiser,
@@ -17,18 +16,28 @@ from anodiff.diffusion.denoise import (
     VelocityPredicting,
 )
 from anodiff.diffusion.exact import Empirical, Gaussian, GaussianMixture
+from anodiff.diffusion.fill import shrinkage
 from anodiff.diffusion.grids import GRIDS
 from anodiff.diffusion.noise import SCHEDULES, Schedule
 from anodiff.diffusion.sample import SAMPLERS
+from anodiff.diffusion.transform import NormalScores, Transform, Transformed, Whitening
 from anodiff.nets.mlp import MLP, seeded
-from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, Recipe, ScoreSpec
+from anodiff.recipes.schema import (
+    EmpiricalSpec,
+    GaussianSpec,
+    MixtureSpec,
+    NetworkSpec,
+    Recipe,
+    ScoreSpec,
+    TransformSpec,
+)
 from anodiff.scores import SCORES
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import On, Panel
 from anodiff.scores.imputation import Iterated, Sampled
 from anodiff.scores.patterns import EachCoordinate, Gratings, Groups, RandomMasks
 from anodiff.scores.reconstruction import DISTANCES
-from anodiff.scores.space import Whitened
+from anodiff.scores.space import Inside
 from anodiff.scores.time import CategoricalTime
 from anodiff.types import JSON, BadModel, Misfit
 
@@ -57,7 +66,7 @@ def schedule(recipe: Recipe) -> Schedule:
 def denoiser(spec: DenoiserSpec, x: Tensor, process: Schedule, seed: int) -> Denoiser:
     """A denoiser of `x` `(n, d)`; a network comes untrained."""
     if isinstance(spec, GaussianSpec):
-        return Gaussian.fit(x, process)
+        return Gaussian.fit(x, process, shrinkage(*x.shape))
     if isinstance(spec, MixtureSpec):
         return GaussianMixture.fit(x, process, spec.components, seed)
     if isinstance(spec, EmpiricalSpec):
@@ -67,11 +76,11 @@ def denoiser(spec: DenoiserSpec, x: Tensor, process: Schedule, seed: int) -> Den
 
 
 def empirical(spec: EmpiricalSpec, rows: Tensor, x: Tensor, process: Schedule) -> Denoiser:
-    """The training set as a denoiser: `rows` `(m, d)`, whitened by the spread of `x` `(n, d)` if the spec says so."""
-    if spec.whiten is None:
+    """The training set as a denoiser: `rows` `(m, d)`, in the coordinates that the spec fits on `x` `(n, d)`."""
+    if spec.transform is None:
         return Empirical(rows, process, neighbours=spec.neighbours)
-    whitening = Whitening.of(Gaussian.fit(x, process), spec.whiten)
-    return Coloured(Empirical(whitening(rows), process, neighbours=spec.neighbours), whitening)
+    transform = _transform(spec.transform, x, process)
+    return Transformed(Empirical(transform(rows), process, neighbours=spec.neighbours), transform)
 
 
 def references(spec: EmpiricalSpec, rows: int, seed: int) -> Tensor:
@@ -91,7 +100,7 @@ def score(spec: ScoreSpec, width: int, process: Schedule, seed: int) -> AnomalyS
     maker = SCORES[spec.use]
     settings = {name: _resolved(name, value) for name, value in spec.settings.items()}
     if spec.net is None:
-        return Whitened(cast(AnomalyScore, _made(maker, settings, spec.use)))
+        return Inside(cast(AnomalyScore, _made(maker, settings, spec.use)))
     outputs = spec.settings.get("bins", 20) if maker is CategoricalTime else 1
     net = seeded(MLP, seed, inputs=width, outputs=outputs, width=spec.net.width, depth=spec.net.depth, levelled=False)
     return cast(AnomalyScore, _made(maker, {**settings, "net": net, "schedule": process}, spec.use))
@@ -144,10 +153,23 @@ def _revived(spec: DenoiserSpec, arrays: dict[str, np.ndarray], process: Schedul
         if rows.shape[1:] != (width,):
             raise BadModel(f"the kept rows have shape {tuple(rows.shape)}, where {width} coordinates were expected.")
         found = Empirical(rows, process, neighbours=spec.neighbours)
-        return Coloured(found, Whitening(**named)) if named else found
+        return found if spec.transform is None else Transformed(found, _revived_transform(spec.transform, named, width))
     with torch.device("meta"):
         made = denoiser(spec, torch.empty(0, width), process, 0)
     return _laid_in(made, arrays)
+
+
+def _transform(spec: TransformSpec, x: Tensor, process: Schedule) -> Transform:
+    if spec.use == "normal_scores":
+        return NormalScores.fit(x, spec.knots)
+    return Whitening.of(Gaussian.fit(x, process, shrinkage(*x.shape)), spec.ridge)
+
+
+def _revived_transform(spec: TransformSpec, named: dict[str, Tensor], width: int) -> Transform:
+    if any(len(value) != width for value in named.values()):
+        raise BadModel(f"the transform {spec.use} is not for {width} coordinates.")
+    maker = NormalScores if spec.use == "normal_scores" else Whitening
+    return cast(Transform, _made(maker, dict(named), spec.use))
 
 
 def _laid_in(module: M, arrays: dict[str, np.ndarray]) -> M:

@@ -1,7 +1,8 @@
 """Fit the parts of a recipe, and score each row of normal data as if it had not been there.
 
-Three ways to leave a row out, by what it costs: the empirical denoiser skips the row itself, exactly; a covariance is
-fitted ten times, each without a tenth; a network is trained on two to five folds. Then all are fitted on everything.
+Three ways to leave a row out, by what it costs: the empirical denoiser skips the row itself, exactly; a covariance or a
+transform is fitted ten times, each without a tenth; a network is trained on two to five folds. Then all are fitted on
+everything.
 """
 
 from collections.abc import Generator, Iterator
@@ -112,7 +113,7 @@ def raw_totals(question: AnomalyScore, judge: Denoiser, x: Tensor, itself: Tenso
 def _folds(spec: DenoiserSpec, rows: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Pairs of places: fitted on, left out. The plain empirical denoiser leaves single rows out by itself."""
     everything = torch.arange(rows)
-    if isinstance(spec, EmpiricalSpec) and spec.whiten is None:
+    if isinstance(spec, EmpiricalSpec) and spec.transform is None:
         yield everything, everything
         return
     count = min(rows, network_folds(rows) if isinstance(spec, NetworkSpec) else FOLDS)

@@ -31,13 +31,21 @@ class ScheduleSpec(Spec):
     settings: dict[str, float] = {}
 
 
+class TransformSpec(Spec):
+    """Coordinates: normal scores through so many knots a column, or whitened with a ridge in variances."""
+
+    use: Literal["normal_scores", "whitening"]
+    knots: Annotated[int, Field(ge=2, le=100_000)] = 256
+    ridge: PositiveFloat = 0.1
+
+
 class EmpiricalSpec(Spec):
-    """The training set itself, at most `references` rows of it; `whiten` is a ridge, in variances."""
+    """The training set itself, at most `references` rows of it, in coordinates of its own if `transform` is given."""
 
     use: Literal["empirical"]
     neighbours: Annotated[int, Field(ge=1, le=1000)] | None = 5
     references: Annotated[int, Field(ge=10, le=10_000_000)] = 10_000
-    whiten: PositiveFloat | None = None
+    transform: TransformSpec | None = None
 
 
 class GaussianSpec(Spec):
