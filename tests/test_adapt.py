@@ -6,7 +6,7 @@ from pyod.models.lscp import LSCP
 from pyod.utils.data import evaluate_print
 from pyod.utils.utility import standardizer
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -32,9 +32,17 @@ def test_sign_and_labels_are_scikit_learns() -> None:
     assert np.array_equal(theirs.decision_function(bad) < 0, native.predict(bad) == 1)
 
 
+def test_rows_of_fit_score_as_if_left_out() -> None:
+    X = np.r_[normals(100), broken(3)]
+    fitted = Detector(recipe="dte-np", false_alarm_rate=0.05).as_sklearn().fit(X)
+    assert np.allclose(fitted.score_samples(X), -fitted.detector_.decision_scores_)
+    assert (fitted.fit_predict(X)[-3:] == -1).any()
+    assert not np.allclose(fitted.score_samples(X), -fitted.detector_.decision_function(X))
+
+
 def test_works_in_pipelines_and_searches() -> None:
     X, y = np.r_[normals(80), broken(20)], np.r_[np.ones(80), -np.ones(20)]
-    pipe = make_pipeline(StandardScaler(), Detector(recipe="mahalanobis").as_sklearn())
+    pipe = make_pipeline(StandardScaler(), Detector(recipe="mahalanobis", false_alarm_rate=0.05).as_sklearn())
     assert pipe.fit(X[:80]).decision_function(X).shape == (100,)
 
     def auroc(model, X, y):
@@ -42,9 +50,9 @@ def test_works_in_pipelines_and_searches() -> None:
 
         return roc_auc_score(y, model.decision_function(X))
 
-    native = Detector(recipe="mahalanobis")
-    assert cross_val_score(native.as_sklearn(), X, y, scoring=auroc, cv=2).shape == (2,)
-    search = GridSearchCV(native.as_sklearn(), {"false_alarm_rate": [0.05, 0.2]}, scoring=auroc, cv=2).fit(X, y)
+    native, halves = Detector(recipe="mahalanobis", false_alarm_rate=0.05), StratifiedKFold(2, shuffle=True)
+    assert cross_val_score(native.as_sklearn(), X, y, scoring=auroc, cv=halves).shape == (2,)
+    search = GridSearchCV(native.as_sklearn(), {"false_alarm_rate": [0.05, 0.2]}, scoring=auroc, cv=halves).fit(X, y)
     assert search.best_estimator_.detector_.false_alarm_rate in {0.05, 0.2}
 
 

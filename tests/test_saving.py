@@ -31,7 +31,7 @@ def change(folder: Path, **entries: object) -> None:
 
 
 def test_scores_survive(tmp_path: Path) -> None:
-    detector = Detector(changes=QUICK, false_alarm_rate=0.05, seed=5).fit(normals(60))
+    detector = Detector(changes=QUICK, false_alarm_rate=0.05, seed=5).fit(normals(60)).calibrate(normals(80, 9))
     loaded = anodiff.load(detector.save(tmp_path / "model"))
     X = np.r_[normals(20, 3), broken(5)]
     assert np.array_equal(loaded.decision_function(X), detector.decision_function(X))
@@ -104,6 +104,23 @@ def test_failed_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(KeyboardInterrupt):
         detector.save(tmp_path / "model")
     assert os.listdir(tmp_path) == []
+
+
+def test_interrupted_exchange_keeps_the_old_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, replace, calls = (folder / "config.json").read_bytes(), os.replace, []
+
+    def interrupted(source: Path, target: Path) -> None:
+        calls.append(source)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    other = Detector(recipe="mahalanobis").fit(normals(40))
+    monkeypatch.setattr("anodiff.saving.os.replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        other.save(folder, overwrite=True)
+    assert (folder / "config.json").read_bytes() == before
+    assert os.listdir(folder.parent) == ["model"]
 
 
 def truncate_weights(folder: Path) -> None:

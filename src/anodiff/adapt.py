@@ -13,10 +13,13 @@ from anodiff.modalities import Modality
 class SklearnDetector(OutlierMixin, BaseEstimator):
     """`Detector` with scikit-learn's sign, labels and checks; the arguments are those of `Detector`.
 
-    Numeric arrays only, NaN welcome: frames with other columns belong to `Detector` itself.
+    Numeric arrays only, NaN welcome: frames with other columns belong to `Detector` itself. A row that it was fitted on
+    scores as if it had been left out, here only, so that `fit(X).predict(X)` finds the outliers in X as users of
+    scikit-learn expect; to `Detector` it is a row like any other.
 
     Attributes:
         detector_: The fitted `Detector`.
+        left_out_: Scores of the rows of `fit`, by their bytes.
         offset_: `decision_function` is `score_samples` minus this; negative is an anomaly.
     """
 
@@ -49,13 +52,16 @@ class SklearnDetector(OutlierMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         self.detector_ = Detector(**self.get_params(deep=False)).fit(X)
         self.offset_ = -self.detector_.threshold_
+        left_out = self.detector_.decision_scores_ if len(X) <= self.max_rows else []
+        self.left_out_ = {row.tobytes(): score for row, score in zip(X, left_out, strict=False)}
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Scores `(n,)`; higher is more normal."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
-        return -self.detector_.decision_function(X)
+        found = self.detector_.decision_function(X)
+        return -np.array([self.left_out_.get(row.tobytes(), score) for row, score in zip(X, found, strict=True)])
 
     def decision_function(self, X: Any) -> np.ndarray:
         """`score_samples` less `offset_` `(n,)`; negative is an anomaly."""

@@ -49,6 +49,7 @@ class Detector(BaseEstimator):
 
     Attributes:
         decision_scores_: Scores `(n,)` of the rows that it was fitted on, each as if it had been left out.
+        held_out_: Scores of the normals that alarms count: those, until `calibrate` gives others.
         threshold_: Scores above it raise an alarm.
         labels_: 1 where `decision_scores_` raise an alarm, else 0.
         n_features_in_: Number of columns.
@@ -113,6 +114,17 @@ class Detector(BaseEstimator):
         model = Model(chosen, modality, filler, panel, score.fit(totals, Surprise), facts)
         self._finish(model, model.score.combined(totals))
 
+    def calibrate(self, X: Any) -> Self:
+        """Count normals `X` that were not learnt from, instead of the left-out rows of `fit`; nothing is learnt anew.
+
+        For normals that are exchangeable with them, P(p <= a) <= a is then a theorem.
+
+        Raises:
+            Unreadable: X has no rows, or differs in its columns from what was fitted.
+        """
+        self._calibrated(self.decision_function(X))
+        return self
+
     def decision_function(self, X: Any) -> Scores:
         """Scores `(n,)`, float64; higher is more anomalous. Files are streamed.
 
@@ -130,9 +142,11 @@ class Detector(BaseEstimator):
                 yield table, self.model_.totals(self.model_.prepare(table).x)
 
     def p_value(self, X: Any) -> Scores:
-        """P(a normal item scores at least as high) `(n,)`, conformal: P(p <= a | normal) <= a.
+        """The share of held-out normals that score at least as high `(n,)`, conformal: P(p <= a | normal) is about a.
 
-        The guarantee is that of cross-conformal prediction: see the docs on alarms.
+        After `calibrate` it is at most a, by theorem. After `fit` alone the normals are those that it learnt from,
+        scored by parts that had not seen them, while X is scored by parts fitted on all: a calibration in the manner
+        of the jackknife, which holds as far as the two agree. How far is measured in benchmarks/.
         """
         return self.p_of(self.decision_function(X))
 
@@ -249,12 +263,16 @@ class Detector(BaseEstimator):
         if self.max_rows < LEAST_ROWS:
             raise Misfit(f"max_rows is {self.max_rows}; at least {LEAST_ROWS} rows are needed to learn from.")
 
-    def _finish(self, model: Model, held_out: Scores) -> None:
+    def _finish(self, model: Model, left_out: Scores) -> None:
         self.model_ = model
         self.n_features_in_ = len(model.modality.columns)
-        self.decision_scores_ = np.asarray(held_out, dtype=np.float64)
-        self.conformal_ = Conformal().fit(self.decision_scores_)
-        self.tail_ = _tail(self.decision_scores_)
+        self.decision_scores_ = np.asarray(left_out, dtype=np.float64)
+        self._calibrated(self.decision_scores_)
+
+    def _calibrated(self, held_out: Scores) -> None:
+        self.held_out_ = held_out
+        self.conformal_ = Conformal().fit(held_out)
+        self.tail_ = _tail(held_out)
 
 
 class Tally:

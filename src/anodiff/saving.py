@@ -72,9 +72,7 @@ def save(detector: "Detector", path: Path, *, overwrite: bool = False) -> Path:
         (fresh / WEIGHTS).write_bytes(weights)
         (fresh / CONFIG).write_text(json.dumps(_config(detector, weights), indent=1), encoding="utf-8")
         (fresh / CARD).write_text(card(detector.model_, detector.statement()), encoding="utf-8")
-        if path.exists():
-            os.replace(path, Path(folder) / "old")
-        os.replace(fresh, path)
+        _exchange(fresh, path, Path(folder) / "old")
     return path
 
 
@@ -94,12 +92,25 @@ def load(path: str | Path) -> "Detector":
         raise BadModel(f"the model in {folder} does not fit together ({said[0]}); fit and save it anew.") from error
 
 
+def _exchange(fresh: Path, path: Path, old: Path) -> None:
+    """Move `fresh` to `path`; whatever interrupts it, one whole model stands there: the old or the new."""
+    moved = path.exists()
+    try:
+        if moved:
+            os.replace(path, old)
+        os.replace(fresh, path)
+    except BaseException:
+        if moved and not path.exists() and old.exists():
+            os.replace(old, path)
+        raise
+
+
 def _tensors(detector: "Detector") -> dict[str, np.ndarray]:
     model = detector.model_
     groups: dict[str, Mapping[str, np.ndarray]] = {
         "filler": _state(model.filler),
         "encoding": model.modality.arrays(),
-        "calibration": {"held_out": detector.decision_scores_},
+        "calibration": {"left_out": detector.decision_scores_, "held_out": detector.held_out_},
     }
     for name, denoiser in model.panel.denoisers.items():
         groups[f"denoiser.{name}"] = _state(denoiser)
@@ -196,7 +207,9 @@ def _restored(config: Config, arrays: dict[str, np.ndarray]) -> "Detector":
     score.scales_ = {name: Surprise.restore(config.scales[name], group(f"scale.{name}")) for name in members}
     detector = Detector(modality, chosen.model_dump(mode="json"), **config.settings)
     detector._check_settings()
-    detector._finish(Model(chosen, modality, filler, panel, score, config.facts), group("calibration")["held_out"])
+    scores = group("calibration")
+    detector._finish(Model(chosen, modality, filler, panel, score, config.facts), scores["left_out"])
+    detector._calibrated(scores["held_out"])
     return detector
 
 

@@ -17,9 +17,8 @@ from toys import broken, normals
 
 @pytest.mark.parametrize("name", available())
 def test_each_recipe_finds_the_broken_dependency(name: str) -> None:
-    changes = {"dte-c": {"scores.time.net.steps": 300}, "dte-ig": {"scores.time.net.steps": 300}}.get(name)
-    if changes is None and "learnt" in recipe(name).denoisers:
-        changes = {"denoisers.learnt.steps": 250}
+    own, learnt = {"scores.time.net.steps": 200, "scores.time.net.width": 64}, {"denoisers.learnt.steps": 200}
+    changes = own if not recipe(name).denoisers else learnt if "learnt" in recipe(name).denoisers else None
     detector = Detector(recipe=name, changes=changes).fit(normals(250))
     scores = detector.decision_function(np.r_[normals(80, 5), broken()])
     assert roc_auc_score(np.r_[np.zeros(80), np.ones(40)], scores) > 0.85, name

@@ -72,7 +72,7 @@ def findings(detector: Detector, data: Any = None, model: str = "", name: str = 
         model: Where it is saved, for the report to name.
         name: What to call the data; their path, if not given.
     """
-    held_out = detector.decision_scores_
+    held_out = detector.held_out_
     rates = rates_for(held_out, detector.false_alarm_rate)
     threshold = detector.threshold_
     edges = histogram_edges(held_out, threshold)
