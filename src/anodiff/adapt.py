@@ -52,7 +52,7 @@ class SklearnDetector(OutlierMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         self.detector_ = Detector(**self.get_params(deep=False)).fit(X)
         self.offset_ = -self.detector_.threshold_
-        left_out = self.detector_.decision_scores_ if len(X) <= self.max_rows else []
+        left_out = self.detector_.decision_scores_ if len(X) <= self.max_rows else np.zeros(0)
         self.left_out_ = {row.tobytes(): score for row, score in zip(X, left_out, strict=False)}
         return self
 
