@@ -56,12 +56,13 @@ RIVALS = {"knn": knn, "iforest": iforest, "lof": lof, "pca": pca, "ecod": ecod}
 
 def run(name, protocol, seed, changes):
     torch.set_num_threads(1)
-    train, test, y = protocols.load(name, protocol, seed)
+    cut = protocols.load(name, protocol, seed)
+    train, test, y = cut.rivals_train, cut.rivals_test, cut.y
     record = {"set": name, "protocol": protocol, "seed": seed, "train": len(train), "normals": int((y == 0).sum())}
     start = time.perf_counter()
-    detector = anodiff.Detector(seed=seed, changes=changes).fit(train)
+    detector = anodiff.Detector(seed=seed, changes=changes).fit(cut.train)
     fitted = time.perf_counter()
-    scores = detector.decision_function(test)
+    scores = detector.decision_function(cut.test)
     record["fit_seconds"], record["score_seconds"] = fitted - start, time.perf_counter() - fitted
     p = detector.p_of(scores)
     record["alarms"] = {str(rate): int((p[y == 0] <= rate).sum()) for rate in RATES}
@@ -126,7 +127,7 @@ def main():
     work = [
         (name, given.protocol, seed, changes)
         for seed in range(given.seeds)
-        for name in given.sets or protocols.names()
+        for name in given.sets or protocols.names(given.protocol)
         if (name, seed) not in done
     ]
     with ProcessPoolExecutor(given.jobs) as pool:
