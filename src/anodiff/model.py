@@ -65,7 +65,7 @@ class Model:
 
     def maps(self, x: Tensor) -> Tensor:
         """Evidence per coordinate `(n, d)`; each row adds up to its total."""
-        return torch.cat([self.score(self.panel, part).map for part in _batches(x)])
+        return torch.cat([x[:0], *(self.score(self.panel, part).map for part in _batches(x))])
 
 
 def _batches(x: Tensor) -> Iterator[Tensor]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -37,6 +37,20 @@ WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 LARGEST_CONFIG = 256 * 2**20
 
 
+class Facts(BaseModel):
+    """What is known of the fit; columns are described anew by the encoding that is read."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    rows_seen: NonNegativeInt
+    rows_fitted: NonNegativeInt
+    seconds: NonNegativeFloat
+    losses: list[float]
+    columns: list[Any]
+    sketches: dict[str, dict[str, Any]]
+    dropped: list[str] = []
+
+
 class Config(BaseModel):
     """What config.json may say; anything else is refused."""
 
@@ -51,7 +65,7 @@ class Config(BaseModel):
     modality: str
     encoding: dict[str, Any]
     scales: dict[str, dict[str, Any]]
-    facts: dict[str, Any]
+    facts: Facts
     sha256: str
 
 
@@ -87,7 +101,7 @@ def load(path: str | Path) -> "Detector":
     arrays = _read_weights(folder, config)
     try:
         return _restored(config, arrays)
-    except (Refusal, KeyError, ValueError, TypeError, RuntimeError, IndexError) as error:
+    except (Refusal, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         said = (str(error).strip() or type(error).__name__).splitlines()
         raise BadModel(f"the model in {folder} does not fit together ({said[0]}); fit and save it anew.") from error
 
@@ -132,7 +146,12 @@ def _config(detector: "Detector", weights: bytes) -> JSON:
         "anodiff": __version__,
         "weights": WEIGHTS,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "settings": {k: getattr(detector, k) for k in ("false_alarm_rate", "alarm", "max_rows", "seed")},
+        "settings": {
+            "false_alarm_rate": float(detector.false_alarm_rate),
+            "alarm": detector.alarm,
+            "max_rows": int(detector.max_rows),
+            "seed": int(detector.seed),
+        },
         "recipe": model.recipe.model_dump(mode="json"),
         "modality": next(name for name, kind in MODALITIES.items() if type(model.modality) is kind),
         "encoding": model.modality.config(),
@@ -151,7 +170,7 @@ def _read_config(folder: Path) -> Config:
     if path.stat().st_size > LARGEST_CONFIG:
         raise BadModel(f"{path} has {path.stat().st_size} bytes, more than any model of ours; it is not read.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise BadModel(f"{path} is not readable as JSON ({error}); fit and save the model anew.") from None
     if not isinstance(content, dict):
@@ -185,6 +204,9 @@ def _read_weights(folder: Path, config: Config) -> dict[str, np.ndarray]:
         raise BadModel(f"{path} is truncated or no safetensors file ({error}); fit and save the model anew.") from None
     if hashlib.sha256(data).hexdigest() != config.weights_sha256:
         raise BadModel(f"{path} was changed after it was saved: its checksum differs; fit and save the model anew.")
+    wild = [name for name, array in tensors.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    if wild:
+        raise BadModel(f"{path} holds NaN or infinity in {wild[0]}; fit and save the model anew.")
     return tensors
 
 
@@ -201,20 +223,26 @@ def _restored(config: Config, arrays: dict[str, np.ndarray]) -> "Detector":
 
     chosen = recipe(config.recipe)
     modality = MODALITIES[config.modality].restore(config.encoding, group("encoding"))
-    filler = revive_gaussian(group("filler"), schedule(chosen))
-    panel, members = revive(chosen, group, len(filler.mean))
+    width = len(modality.owners)
+    filler = revive_gaussian(group("filler"), schedule(chosen), width)
+    panel, members = revive(chosen, group, width)
     score = Hybrid(members, {name: asked.weight for name, asked in chosen.scores.items()})
     score.scales_ = {name: Surprise.restore(config.scales[name], group(f"scale.{name}")) for name in members}
     detector = Detector(modality, chosen.model_dump(mode="json"), **config.settings)
     detector._check_settings()
     scores = group("calibration")
-    detector._finish(Model(chosen, modality, filler, panel, score, config.facts), scores["left_out"])
+    facts = {**config.facts.model_dump(exclude_unset=True), "columns": modality.describe()}
+    detector._finish(Model(chosen, modality, filler, panel, score, facts), scores["left_out"])
     detector._calibrated(scores["held_out"])
     return detector
 
 
 def _state(module: nn.Module) -> dict[str, np.ndarray]:
     return {key: value.detach().cpu().numpy() for key, value in module.state_dict().items()}
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def _digest(content: JSON) -> str:

@@ -70,9 +70,9 @@ class Surprise:
     def restore(cls, config: JSON, arrays: Mapping[str, np.ndarray]) -> Self:
         """The inverse of `config` and `arrays`; raises `BadModel` where they are damaged."""
         try:
-            surprise = cls(int(config["knots"]), float(config["steepest"]))
-            numbers = finite([config[name] for name in ("median", "spread", "tail")], "numbers of the surprise")
-            surprise.median_, surprise.spread_, surprise.tail_ = map(float, numbers)
+            numbers = finite([config[name] for name in ("median", "spread", "tail", "steepest")], "its numbers")
+            surprise = cls(int(config["knots"]), float(numbers[3]))
+            surprise.median_, surprise.spread_, surprise.tail_ = map(float, numbers[:3])
             surprise.y_, surprise.surprise_ = (finite(arrays[name], name, at_least=1) for name in ("y", "surprise"))
         except (KeyError, TypeError, ValueError) as error:
             raise BadModel(f"the saved surprise is damaged ({error}); calibrate the detector again.") from error

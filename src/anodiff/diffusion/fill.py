@@ -50,13 +50,13 @@ def shrinkage(n: int, d: int) -> float:
     return max(0.1 * min(1.0, d / n), 1e-6)
 
 
-def fit_incomplete(x: Batch, known: Mask, schedule: object, rounds: int = 8) -> tuple[Gaussian, Batch]:
+def fit_incomplete(x: Batch, known: Mask, schedule: object, rounds: int = 6) -> tuple[Gaussian, Batch]:
     """A Gaussian of `x` `(n, d)` of which not all is known, and x filled by it: fill, fit, again.
 
     The conditional covariance is left out, so spreads of columns that are mostly missing come out small.
     """
     filled = x
-    for _ in range(rounds):
+    for _ in range(0 if known.all() else rounds):
         gaussian = Gaussian.fit(filled, schedule, shrinkage(*x.shape))  # type: ignore[arg-type]
         filled = conditional_mean(gaussian, x.double(), known).to(x.dtype)
     return Gaussian.fit(filled, schedule, shrinkage(*x.shape)), filled  # type: ignore[arg-type]

@@ -89,7 +89,7 @@ class Categorical(Block):
     def restore(cls, config: JSON) -> Self:
         if len(config["levels"]) != len(config["counts"]) or min(config["counts"]) < 1:
             raise ValueError("categories and their counts do not match")
-        return cls(list(config["names"]), list(config["levels"]), list(config["counts"]))
+        return cls(list(config["names"]), texts(config["levels"]), [int(count) for count in config["counts"]])
 
     def describe(self) -> list[JSON]:
         shares = (self.counts / self.total).tolist()
@@ -108,7 +108,7 @@ class Ordinal(Block):
 
     @classmethod
     def fit(cls, names: list[str], table: Table) -> Self:
-        levels = levels_of(table.arrow[names[0]])
+        levels = levels_of(table.arrow[names[0]], names[0])
         place = positions(words(table.arrow[names[0]], names[0]), levels)
         scale = Scale.fit(np.where(place < 0, np.nan, place)[:, None])
         return cls(names, levels, float(scale.mean[0]), float(scale.scale[0]))
@@ -129,7 +129,7 @@ class Ordinal(Block):
 
     @classmethod
     def restore(cls, config: JSON) -> Self:
-        return cls(list(config["names"]), list(config["levels"]), float(config["mean"]), float(config["scale"]))
+        return cls(list(config["names"]), texts(config["levels"]), float(config["mean"]), float(config["scale"]))
 
     def describe(self) -> list[JSON]:
         return [{"name": self.names[0], "kind": self.kind, "categories": len(self.levels), "levels": self.levels[:50]}]
@@ -169,11 +169,18 @@ def coded(values: pa.Array, levels: Sequence[str], type: pa.DictionaryType) -> p
     return pa.DictionaryArray.from_arrays(codes, dictionary, ordered=type.ordered)
 
 
-def levels_of(column: pa.ChunkedArray) -> list[str]:
+def levels_of(column: pa.ChunkedArray, name: str) -> list[str]:
     """The levels from low to high: a dictionary's own order, else by value."""
     if pa.types.is_dictionary(column.type):
         levels = column.unify_dictionaries().chunk(0).dictionary
     else:
         levels = pc.unique(column.drop_null())
         levels = levels.take(pc.array_sort_indices(levels))
-    return [str(level) for level in pc.cast(levels, pa.string()).to_pylist()]
+    return [str(level) for level in words(levels, name).to_pylist()]
+
+
+def texts(levels: object) -> list[str]:
+    """Saved levels, if they are a list of words."""
+    if not isinstance(levels, list) or not all(isinstance(level, str) for level in levels):
+        raise ValueError("categories that are not a list of words")
+    return levels

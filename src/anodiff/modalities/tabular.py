@@ -18,7 +18,7 @@ from torch import Tensor
 from anodiff.data.readers import read
 from anodiff.data.table import KINDS, Table, native
 from anodiff.modalities.base import Encoded, Modality
-from anodiff.modalities.categories import Categorical, Ordinal, coded, levels_of, ordered
+from anodiff.modalities.categories import Categorical, Ordinal, coded, levels_of, ordered, texts
 from anodiff.modalities.columns import FAR, Block, Boolean, Empty, is_text, nulls, share_of
 from anodiff.modalities.numbers import Numbers
 from anodiff.modalities.times import Datetime
@@ -58,7 +58,7 @@ class Tabular(Modality):
         self._check_missing(table.names, np.stack([nulls(column) for column in table.arrow.columns], 1), table.start)
         self.arrow_schema_, self.kind_, self.dtype_ = table.arrow.schema, table.kind, table.dtype
         self.dictionaries_ = {
-            f.name: levels_of(c)
+            f.name: levels_of(c, f.name)
             for f, c in zip(table.arrow.schema, table.arrow.columns, strict=True)
             if pa.types.is_dictionary(f.type)
         }
@@ -164,10 +164,13 @@ class Tabular(Modality):
     @classmethod
     def restore(cls, config: JSON, arrays: Mapping[str, np.ndarray]) -> Self:
         try:
-            table = cls(config["kinds"], config["missing"])
+            table = cls(None if config["kinds"] is None else dict(config["kinds"]), config["missing"])
             table.arrow_schema_ = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(config["schema"])))
             table.kind_, table.dtype_ = config["kind"], config["dtype"]
-            table.dictionaries_ = config["dictionaries"]
+            table.dictionaries_ = {name: texts(levels) for name, levels in dict(config["dictionaries"]).items()}
+            coded_columns = [field.name for field in table.arrow_schema_ if pa.types.is_dictionary(field.type)]
+            if sorted(table.dictionaries_) != sorted(coded_columns):
+                raise ValueError("columns of categories and their levels do not match")
             table.blocks_ = [BLOCKS[block["kind"]].restore(block) for block in config["blocks"]]
             table.shares_ = np.asarray(arrays["shares"], float)
             if sorted(name for block in table.blocks_ for name in block.names) != sorted(table.columns):
@@ -177,7 +180,7 @@ class Tabular(Modality):
             if table.kind_ not in KINDS:
                 raise ValueError(f"a table of kind {table.kind_!r}")
             table._lay_out()
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, pa.ArrowException, OSError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, pa.ArrowException, OSError) as error:
             raise BadModel(
                 f"the table encoding is damaged ({type(error).__name__}: {error}); save the model again."
             ) from None
@@ -199,12 +202,15 @@ class Tabular(Modality):
     def _check_settings(self, table: Table) -> None:
         if self.missing not in ("allow", "refuse"):
             raise Misfit(f"missing is {self.missing!r}; choose 'allow' or 'refuse'.")
+        if not isinstance(self.kinds or {}, Mapping):
+            raise Misfit(f"kinds is {self.kinds!r}; give a dict of column names and kinds.")
         unknown = set(self.kinds or {}) - set(table.names)
         if unknown:
             raise Misfit(
                 f"kinds names {', '.join(sorted(unknown))}, which the table lacks; it has {_few(table.names)}."
             )
-        wrong = [kind for kind in (self.kinds or {}).values() if isinstance(kind, str) and kind not in BLOCKS]
+        kinds = (self.kinds or {}).values()
+        wrong = [kind for kind in kinds if not isinstance(kind, list | tuple) and kind not in BLOCKS]
         if wrong:
             raise Misfit(f"no kind of column is called {wrong[0]!r}; choose one of {', '.join(BLOCKS)}.")
         if not table.names:

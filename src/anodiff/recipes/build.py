@@ -120,11 +120,14 @@ def revive(recipe: Recipe, group: Group, width: int) -> tuple[Panel, dict[str, A
     return Panel(panel or {"none": Silent(process)}), members
 
 
-def revive_gaussian(arrays: dict[str, np.ndarray], process: Schedule) -> Gaussian:
-    """A saved Gaussian."""
+def revive_gaussian(arrays: dict[str, np.ndarray], process: Schedule, width: int) -> Gaussian:
+    """A saved Gaussian of `width` coordinates."""
     mean, values, vectors, rest = (torch.from_numpy(arrays[name]) for name in ("mean", "values", "vectors", "rest"))
-    if vectors.shape != (len(mean), len(values)) or rest.shape != ():
-        raise BadModel(f"a Gaussian of {len(mean)} coordinates cannot have directions of shape {tuple(vectors.shape)}.")
+    if mean.shape != (width,) or vectors.shape != (width, *values.shape) or values.ndim != 1 or rest.shape != ():
+        shapes = ", ".join(str(tuple(part.shape)) for part in (mean, values, vectors, rest))
+        raise BadModel(f"a Gaussian of {width} coordinates cannot have parts of shape {shapes}.")
+    if not all(part.is_floating_point() for part in (mean, values, vectors, rest)):
+        raise BadModel("the parts of a Gaussian are real numbers.")
     return Gaussian.spectral(mean, values, vectors, rest, process)
 
 
@@ -141,7 +144,7 @@ class Silent(Denoiser):
 
 def _revived(spec: DenoiserSpec, arrays: dict[str, np.ndarray], process: Schedule, width: int) -> Denoiser:
     if isinstance(spec, GaussianSpec):
-        return revive_gaussian(arrays, process)
+        return revive_gaussian(arrays, process, width)
     if isinstance(spec, MixtureSpec):
         count = len(arrays["weights"])
         weights, eye = torch.from_numpy(arrays["weights"]), torch.eye(width, dtype=torch.float64)

@@ -3,6 +3,7 @@
 Recipes are yaml files beside this module; users hand in their own as a path or a dict. pydantic guards the border.
 """
 
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +22,7 @@ OWN_NETWORK = {"categorical_time", "inverse_gamma_time"}
 class Spec(BaseModel):
     """A part by name with its settings; unknown settings are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ScheduleSpec(Spec):
@@ -101,6 +102,9 @@ class Recipe(Spec):
 
     @model_validator(mode="after")
     def _named(self) -> "Recipe":
+        uncited = [key for key in self.cite if key not in _entries()]
+        if uncited:
+            raise ValueError(f"cites {uncited[0]!r}, which is not a key of references.bib; leave it out")
         for name, score in self.scores.items():
             if score.use in OWN_NETWORK and score.net is None:
                 raise ValueError(f"score {name} trains a network of its own; give it a net")
@@ -132,8 +136,10 @@ def recipe(given: "str | Path | JSON | Recipe", changes: JSON | None = None) -> 
         content = given.model_dump(mode="json")
     else:
         content = given if isinstance(given, dict) else _read(str(given))
+    if not isinstance(changes or {}, dict):
+        raise Misfit(f"changes are {changes!r}; give a dict such as {{'denoisers.learnt.steps': 200}}.")
     for path, value in (changes or {}).items():
-        content = _changed(content, path.split("."), value, path)
+        content = _changed(content, str(path).split("."), value, str(path))
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
@@ -144,9 +150,13 @@ def recipe(given: "str | Path | JSON | Recipe", changes: JSON | None = None) -> 
 
 def bibtex(keys: tuple[str, ...]) -> str:
     """The entries of the given keys, as BibTeX, in their order."""
+    return "\n\n".join(_entries()[key].replace("@@", "@") for key in keys)
+
+
+@cache
+def _entries() -> dict[str, str]:
     text = (_folder() / "references.bib").read_text(encoding="utf-8")
-    entries = {e.split("{", 1)[1].split(",", 1)[0]: "@" + e.strip() for e in text.split("\n@") if "{" in e}
-    return "\n\n".join(entries[key].replace("@@", "@") for key in keys)
+    return {e.split("{", 1)[1].split(",", 1)[0]: "@" + e.strip() for e in text.split("\n@") if "{" in e}
 
 
 def _folder() -> Any:
