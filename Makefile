@@ -34,6 +34,7 @@ docs: $(READY)  ## The documentation as html in docs/_build; warnings are errors
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
 
 bench: $(READY)  ## Measure again what the README shows
+	$(BIN)/python benchmarks/speed.py
 	for protocol in shuffled published fresh; do $(BIN)/python benchmarks/tables.py --protocol $$protocol $(ARGS); done
 
 lock:  ## Pin today's versions of everything
