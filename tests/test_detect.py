@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
 from anodiff import Detector
+from anodiff.checks import check_detector
 from anodiff.modalities import Tabular
 from anodiff.types import Misfit, Unreadable
 from toys import QUICK, broken, normals
@@ -279,3 +280,17 @@ def test_calibrate_counts_other_normals_without_learning() -> None:
         fitted.calibrate(normals(20)[:, :3])
     with pytest.raises(Unreadable):
         fitted.calibrate(np.zeros((0, 4)))
+
+
+@pytest.mark.parametrize("recipe", ["mahalanobis", "dte-np"])
+def test_obeys_the_public_laws(recipe: str) -> None:
+    check_detector(Detector(recipe=recipe, false_alarm_rate=0.1), normals(120), broken())
+
+
+def test_the_public_laws_catch_a_detector_that_looks_at_the_batch() -> None:
+    class Ranks(Detector):
+        def decision_function(self, X):
+            return super().decision_function(X).argsort().argsort().astype(float)
+
+    with pytest.raises(AssertionError, match="Ranks"):
+        check_detector(Ranks(recipe="mahalanobis", false_alarm_rate=0.1), normals(120), broken())

@@ -127,6 +127,41 @@ def check_modality(modality: Modality, X: Any) -> None:
     hold(torch.equal(twin.encode(X).x, encoded.x), modality, "its config and arrays are all that it knows")
 
 
+def check_detector(detector: Any, normal: np.ndarray, abnormal: np.ndarray) -> None:
+    """A detector with PyOD's names, fitted here on half of `normal` `(n, d)`; `abnormal` `(m, d)` should stand out.
+
+    Args:
+        detector: Has `fit`, `decision_function`, `p_value`, `predict`, `threshold` and PyOD's attributes.
+        normal: At least 40 rows.
+        abnormal: At least one row.
+    """
+    half = len(normal) // 2
+    hold(detector.fit(normal[:half]) is detector, detector, "fit returns itself")
+    X = np.concatenate([normal[half:], abnormal])
+    scores = detector.decision_function(X)
+    hold(scores.shape == (len(X),) and scores.dtype == np.float64, detector, "one double per row")
+    hold(bool(np.isfinite(scores).all()), detector, "no score is NaN or infinite")
+    hold(
+        np.median(scores[len(normal) - half :]) > np.median(scores[: len(normal) - half]),
+        detector,
+        "abnormal is higher",
+    )
+    backwards = detector.decision_function(X[::-1].copy())[::-1]
+    alone = np.concatenate([detector.decision_function(X[i : i + 1]) for i in (0, len(X) - 1)])
+    hold(np.allclose(backwards, scores, rtol=REPLAY, atol=0), detector, "order does not matter")
+    hold(np.allclose(alone, scores[[0, -1]], rtol=REPLAY, atol=0), detector, "the batch does not matter")
+    p, rate = detector.p_value(X), 0.1
+    hold(bool(((p > 0) & (p <= 1)).all()), detector, "p-values lie in (0, 1]")
+    hold(bool((np.diff(p[np.argsort(scores)]) <= 0).all()), detector, "p falls as the score rises")
+    alarms = detector.predict(X, false_alarm_rate=rate)
+    hold(set(np.unique(alarms)) <= {0, 1}, detector, "labels are 0 and 1")
+    hold(np.array_equal(alarms == 1, p <= rate), detector, "an alarm is a p-value up to the rate")
+    hold(np.array_equal(alarms == 1, scores > detector.threshold(rate)), detector, "and a score above the threshold")
+    hold(detector.decision_scores_.shape == (half,), detector, "a left-out score per row of fit")
+    labels = (detector.decision_scores_ > detector.threshold_).astype(int)
+    hold(np.array_equal(detector.labels_, labels), detector, "labels_ are what the threshold says")
+
+
 def close(a: Tensor, b: Tensor, relative: float = REPLAY) -> bool:
     """Equal up to `relative` of each value, or of a typical one where the value itself is small."""
     typical = float(b.abs().median()) if b.numel() else 0.0
