@@ -294,3 +294,27 @@ def test_the_public_laws_catch_a_detector_that_looks_at_the_batch() -> None:
 
     with pytest.raises(AssertionError, match="Ranks"):
         check_detector(Ranks(recipe="mahalanobis", false_alarm_rate=0.1), normals(120), broken())
+
+
+def test_no_rows_have_no_map(quick: Detector) -> None:
+    assert quick.anomaly_map(normals(5)[:0]).shape == (0, quick.n_features_in_)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"false_alarm_rate": "low"},
+        {"false_alarm_rate": None},
+        {"max_rows": 20.5},
+        {"seed": -1},
+        {"seed": None},
+        {"seed": 2**70},
+        {"changes": [1]},
+        {"recipe": "table", "changes": {**QUICK, "denoisers.learnt.lr": 1e30}},
+        {"changes": {3: 3}},
+    ],
+)
+def test_refuses_settings_of_wrong_types(settings: dict) -> None:
+    with pytest.raises(Misfit) as refusal:
+        Detector(**{"recipe": "mahalanobis", **settings}).fit(normals(20))
+    assert "\n" not in str(refusal.value)

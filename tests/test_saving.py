@@ -1,5 +1,6 @@
 """A saved model gives the same scores, and a damaged one a clear refusal."""
 
+import hashlib
 import json
 import os
 import struct
@@ -8,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
 
 import anodiff
 from anodiff import Detector
@@ -235,3 +238,81 @@ def test_refuses_damage(folder: Path, damage, words: str) -> None:
 def test_refuses_what_is_no_folder(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match="no anodiff model"):
         anodiff.load(tmp_path / "nothing")
+
+
+def deep(folder: Path, place: str, value: object) -> None:
+    """Change one entry of config.json, by its path."""
+    config = json.loads((folder / "config.json").read_text())
+    inner, *keys = config, *place.split(".")
+    for key in keys[:-1]:
+        inner = inner[int(key)] if isinstance(inner, list) else inner[key]
+    inner[keys[-1]] = value
+    change(folder, **config)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("facts", {}),
+        ("facts.rows_fitted", "many"),
+        ("facts.seconds", None),
+        ("encoding.kinds", 7),
+        ("encoding.dictionaries", None),
+        ("encoding.dictionaries", {"x0": ["a"]}),
+        ("encoding.dictionaries.size", [1, 2]),
+        ("encoding.blocks.1.levels", [1, 2, 3]),
+        ("encoding.blocks.1.counts", [1e400, 1, 1]),
+        ("encoding.blocks.2.levels", {"low": 1}),
+        ("scales.linear.steepest", float("nan")),
+        ("scales.linear.knots", float("inf")),
+        ("recipe.scores.linear.weight", float("inf")),
+        ("recipe.cite", ["nobody"]),
+    ],
+)
+def test_refuses_every_wrong_entry(tmp_path: Path, place: str, value: object) -> None:
+    size = pd.Categorical(["low", "high"] * 30, ["low", "high"], ordered=True)
+    frame = pd.DataFrame({"flow": normals(60)[:, 0], "city": ["Ulm", "Bonn", "Kiel"] * 20, "size": size})
+    folder = Detector(recipe="mahalanobis").fit(frame).save(tmp_path / "model")
+    deep(folder, place, value)
+    with pytest.raises(BadModel) as refusal:
+        anodiff.load(folder)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("filler/mean", lambda a: a * np.nan),
+        ("filler/mean", lambda a: a[:, None]),
+        ("filler/values", lambda a: a[:-1]),
+        ("denoiser.linear/mean", lambda a: a[:, None]),
+        ("denoiser.linear/vectors", lambda a: a > 0),
+        ("encoding/shares", lambda a: a + 0.5),
+        ("calibration/held_out", lambda a: a * np.inf),
+        ("denoiser.linear/values", lambda a: a > 0),
+    ],
+)
+def test_refuses_every_wrong_array(tmp_path: Path, name: str, wrong) -> None:
+    folder = Detector(recipe="mahalanobis").fit(normals(60)).save(tmp_path / "model")
+    arrays = load_tensors((folder / "weights.safetensors").read_bytes())
+    weights = save_tensors({**arrays, name: np.array(wrong(arrays[name]), order="C")})
+    (folder / "weights.safetensors").write_bytes(weights)
+    change(folder, weights_sha256=hashlib.sha256(weights).hexdigest())
+    with pytest.raises(BadModel) as refusal:
+        anodiff.load(folder)
+    assert "\n" not in str(refusal.value)
+
+
+def test_refuses_a_network_of_another_precision(folder: Path) -> None:
+    arrays = load_tensors((folder / "weights.safetensors").read_bytes())
+    name = next(key for key in arrays if key.endswith("enter.weight"))
+    weights = save_tensors({**arrays, name: arrays[name].astype(np.float16)})
+    (folder / "weights.safetensors").write_bytes(weights)
+    change(folder, weights_sha256=hashlib.sha256(weights).hexdigest())
+    with pytest.raises(BadModel, match="does not fit together"):
+        anodiff.load(folder)
+
+
+def test_settings_of_numpy_survive(tmp_path: Path) -> None:
+    detector = Detector(recipe="mahalanobis", seed=np.int64(3), false_alarm_rate=np.float32(0.05)).fit(normals(40))
+    assert anodiff.load(detector.save(tmp_path / "model")).seed == 3

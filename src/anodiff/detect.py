@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Generator, Iterator, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -95,14 +96,18 @@ class Detector(BaseEstimator):
         began = time.perf_counter()
         self._check_settings()
         chosen = recipe("table" if self.recipe == "auto" else self.recipe, self.changes)
-        table, seen = sample(X, self.max_rows, self.seed)
+        seed = int(self.seed)
+        table, seen = sample(X, self.max_rows, seed)
         modality = _modality(self.modality).fit(table)
         encoded = modality.encode(table)
         _check_rows(encoded.x, len(table.names))
         filler, x = fit_incomplete(encoded.x, encoded.known, schedule(chosen))
         tally = Tally(planned_steps(chosen, len(x)))
-        totals = yield from tally.told(left_out(chosen, x, self.seed), "calibrating")
-        panel, score = yield from tally.told(grow(chosen, x, self.seed), "learning")
+        try:
+            totals = yield from tally.told(left_out(chosen, x, seed), "calibrating")
+            panel, score = yield from tally.told(grow(chosen, x, seed), "learning")
+        except ArithmeticError as error:
+            raise Misfit(f"recipe {chosen.name!r} cannot learn this table: {error}") from None
         facts = {
             "rows_seen": seen,
             "rows_fitted": len(x),
@@ -256,12 +261,16 @@ class Detector(BaseEstimator):
         return SklearnDetector(**self.get_params(deep=False))
 
     def _check_settings(self) -> None:
-        if not 0 < self.false_alarm_rate < 1:
+        if not isinstance(self.false_alarm_rate, Real) or not 0 < self.false_alarm_rate < 1:
             raise Misfit(f"false_alarm_rate is {self.false_alarm_rate}; choose a share between 0 and 1, such as 0.01.")
         if self.alarm not in ALARMS:
             raise Misfit(f"alarm is {self.alarm!r}; choose one of {', '.join(ALARMS)}.")
-        if self.max_rows < LEAST_ROWS:
-            raise Misfit(f"max_rows is {self.max_rows}; at least {LEAST_ROWS} rows are needed to learn from.")
+        if not isinstance(self.max_rows, Integral) or self.max_rows < LEAST_ROWS:
+            raise Misfit(
+                f"max_rows is {self.max_rows}; give a whole number of at least {LEAST_ROWS} rows to learn from."
+            )
+        if not isinstance(self.seed, Integral) or not 0 <= self.seed < 2**63:
+            raise Misfit(f"seed is {self.seed!r}; give a whole number from 0 to 2**63 - 1.")
 
     def _finish(self, model: Model, left_out: Scores) -> None:
         self.model_ = model

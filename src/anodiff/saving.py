@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
@@ -223,7 +224,7 @@ def _restored(config: Config, arrays: dict[str, np.ndarray]) -> "Detector":
 
     chosen = recipe(config.recipe)
     modality = MODALITIES[config.modality].restore(config.encoding, group("encoding"))
-    width = len(modality.owners)
+    width = len(getattr(modality, "owners", group("filler")["mean"]))
     filler = revive_gaussian(group("filler"), schedule(chosen), width)
     panel, members = revive(chosen, group, width)
     score = Hybrid(members, {name: asked.weight for name, asked in chosen.scores.items()})
@@ -232,7 +233,11 @@ def _restored(config: Config, arrays: dict[str, np.ndarray]) -> "Detector":
     detector._check_settings()
     scores = group("calibration")
     facts = {**config.facts.model_dump(exclude_unset=True), "columns": modality.describe()}
-    detector._finish(Model(chosen, modality, filler, panel, score, facts), scores["left_out"])
+    model = Model(chosen, modality, filler, panel, score, facts)
+    nothing = torch.zeros(1, width, dtype=torch.float64)
+    with torch.inference_mode():
+        model.totals(model.fill(nothing, nothing > 0))
+    detector._finish(model, scores["left_out"])
     detector._calibrated(scores["held_out"])
     return detector
 

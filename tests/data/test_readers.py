@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -206,3 +207,29 @@ def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: list) ->
     table = read(path).arrow
     assert table["number"].to_pylist() == frame["number"].to_list()
     assert [value or "" for value in table["text"].to_pylist()] == frame["text"].to_list()
+
+
+def test_numbers_of_any_byte_order_and_width(tmp_path: Path) -> None:
+    array = np.arange(12.0).reshape(6, 2)
+    for dtype in (">f8", ">i4", np.longdouble, np.float16):
+        assert read(array.astype(dtype)).arrow.to_pydict() == read(array).arrow.to_pydict(), dtype
+        np.save(tmp_path / "a.npy", array.astype(dtype))
+        assert read(tmp_path / "a.npy").arrow.to_pydict() == read(array).arrow.to_pydict(), dtype
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (pd.DataFrame({"id": pd.Series([2**70, 1], dtype=object)}), "column id holds int that cannot be read"),
+        (pd.DataFrame({"id": pd.Series(["\ud800", "b"], dtype=object)}), "column id holds str that cannot be read"),
+        (pl.DataFrame({"id": pl.Series([1, 2], dtype=pl.Int128)}), "convert that column"),
+        (pl.LazyFrame({"id": [1]}).select("nobody"), "nobody"),
+        (torch.ones(2, 2, requires_grad=True), "detach"),
+        ("a" * 5000, "check the path"),
+    ],
+)
+def test_refuses_in_one_sentence(source: object, words: str) -> None:
+    with pytest.raises(Unreadable, match=words) as refusal:
+        read(source)
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 400

@@ -12,12 +12,16 @@ from anodiff.data import text
 from anodiff.types import Unreadable
 
 Stream = Iterator[pa.Table]
+LONGEST_NAME = 255
+"""Bytes, on every common file system."""
 
 
 def stream(path: Path, rows: int, like: pa.Schema | None = None) -> Stream:
     """Tables of `rows` rows each (the last is shorter) from the file or folder at `path`."""
     if path == Path():
         raise Unreadable("the path is empty; give the path of a file or of a folder of parquet files.")
+    if len(path.name.encode(errors="replace")) > LONGEST_NAME:
+        raise Unreadable(f"no file has a name of {len(path.name)} letters ({path.name[:40]}...); check the path.")
     if path.is_dir():
         return rebatched(_folder(path, rows), rows)
     if not path.exists():
@@ -112,6 +116,11 @@ def _array(array: np.ndarray, path: Path, rows: int) -> Stream:
         )
     for start in range(0, max(len(array), 1), rows):
         block = np.asarray(array[start : start + rows])
+        block = (
+            block.astype(np.float64)
+            if block.dtype.char == "g"
+            else block.astype(block.dtype.newbyteorder("="), copy=False)
+        )
         yield pa.table({f"x{i}": np.ascontiguousarray(block[:, i]) for i in range(block.shape[1])})
 
 

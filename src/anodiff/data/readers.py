@@ -140,18 +140,21 @@ def _in_memory(source: Any) -> Table:
     except ValueError as error:
         detail = " ".join(str(error).split())
         raise Unreadable(f"cannot read this {type(source).__name__}: {detail}.") from None
-    eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
-    kind = eager.implementation.value
-    if kind != "pandas":
-        return Table(eager.to_arrow(), kind)
-    return _from_pandas(eager.to_native())
+    try:
+        eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+        kind = eager.implementation.value
+        arrow = None if kind == "pandas" else eager.to_arrow()
+    except Exception as error:  # every dataframe library has exceptions of its own
+        detail = " ".join(str(error).split()).rstrip(".")
+        raise Unreadable(f"cannot read this {type(source).__name__}: {detail}; convert that column.") from None
+    return _from_pandas(eager.to_native()) if arrow is None else Table(arrow, kind)
 
 
 def _from_pandas(frame: Any) -> Table:
     check_names([str(name) for name in frame.columns])
     try:
         return Table(pa.Table.from_pandas(frame.reset_index(drop=True)), "pandas", index=frame.index)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         for name in frame.columns:
             _column(str(name), frame[name].to_numpy(dtype=object))
         detail = " ".join(str(error).split()).rstrip(".")
@@ -163,6 +166,9 @@ def _from_array(source: Any) -> Table:
         array = np.asarray(source)
     except ValueError:
         raise Unreadable("the rows of this list differ in length; give every row the same columns.") from None
+    except (TypeError, RuntimeError) as error:
+        detail = " ".join(str(error).split()).rstrip(".")
+        raise Unreadable(f"cannot read this {type(source).__name__}: {detail}.") from None
     if array.dtype.names is not None:
         raise Unreadable("a structured array is not a 2-d table; give a frame made of it, such as pandas.DataFrame(X).")
     if array.ndim == 1:
@@ -174,7 +180,10 @@ def _from_array(source: Any) -> Table:
         raise Unreadable(f"expected a 2-d table, got an array of shape {array.shape}; a table has rows and columns.")
     if array.dtype.kind not in "biufOUSTMm":
         raise Unreadable(f"cannot read numbers of type {array.dtype} as a table; give real numbers.")
-    columns = {f"x{i}": _column(f"x{i}", array[:, i]) for i in range(array.shape[1])}
+    plain = (
+        array.astype(np.float64) if array.dtype.char == "g" else array.astype(array.dtype.newbyteorder("="), copy=False)
+    )
+    columns = {f"x{i}": _column(f"x{i}", plain[:, i]) for i in range(plain.shape[1])}
     return Table(pa.table(columns), "numpy", dtype=array.dtype.str)
 
 
@@ -183,6 +192,11 @@ def _column(name: str, values: np.ndarray) -> pa.Array:
         return pa.array(
             values.tolist() if values.dtype.kind in "OUST" else np.ascontiguousarray(values), from_pandas=True
         )
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         types = sorted({type(value).__name__ for value in values if value is not None and value == value})
+        if len(types) < 2:
+            detail = " ".join(str(error).split()).rstrip(".")
+            raise Unreadable(
+                f"column {name} holds {types[0] if types else 'values'} that cannot be read ({detail}); convert it."
+            ) from None
         raise Unreadable(f"column {name} mixes values of type {', '.join(types)}; make them one type.") from None

@@ -180,7 +180,15 @@ class Tabular(Modality):
             if table.kind_ not in KINDS:
                 raise ValueError(f"a table of kind {table.kind_!r}")
             table._lay_out()
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, pa.ArrowException, OSError) as error:
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            ArithmeticError,
+            pa.ArrowException,
+            OSError,
+        ) as error:
             raise BadModel(
                 f"the table encoding is damaged ({type(error).__name__}: {error}); save the model again."
             ) from None
@@ -252,7 +260,22 @@ class Tabular(Modality):
             )
         else:
             arrow = table.arrow.rename_columns(self.columns)
-        return replace(table, arrow=arrow)
+        return replace(table, arrow=self._in_units_of_fit(arrow))
+
+    def _in_units_of_fit(self, arrow: pa.Table) -> pa.Table:
+        """Durations and times that were numbers in fit count in the same unit now."""
+        counted = {name for block in self.blocks_ if block.kind == "numeric" for name in block.names}
+        for i, (field, given) in enumerate(zip(self.arrow_schema_, arrow.schema, strict=True)):
+            fitted = field.type
+            if field.name not in counted or given.type == fitted or not pa.types.is_temporal(given.type):
+                continue
+            try:
+                arrow = arrow.set_column(i, field.name, arrow[field.name].cast(fitted, safe=False))
+            except pa.ArrowException:
+                fitted = None
+            if fitted is None or not pa.types.is_temporal(fitted):
+                raise Unreadable(f"column {field.name} holds {given.type}, where {field.type} was; convert it.")
+        return arrow
 
     def _unknown(self, known: Tensor | None, n: int) -> np.ndarray:
         """Columns of which no coordinate is known, `(n, len(columns))`."""

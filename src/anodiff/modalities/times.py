@@ -95,7 +95,13 @@ def _micro(table: Table, name: str) -> pa.ChunkedArray:
     """Microseconds since 1970, in UTC."""
     column = table.arrow[name]
     if pa.types.is_timestamp(column.type):
-        return column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
+        finer = column.type.unit == "ns"
+        try:
+            return column.cast(pa.timestamp("us", column.type.tz), safe=not finer).cast(pa.int64())
+        except pa.ArrowException:
+            raise Unreadable(
+                f"column {name} holds {column.type} of more than 290,000 years from now; correct it, or leave it empty."
+            ) from None
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         raise Unreadable(f"column {name} holds {column.type}, where timestamps were; convert it to timestamps.")
     return parsed(column, MICRO, name, table.start, "timestamps").cast(pa.int64())

@@ -176,7 +176,7 @@ def _read(name: str) -> JSON:
         raise Misfit(f"no recipe is called {name!r}; there are: {', '.join(available())}, or the path of a yaml file.")
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise Misfit(f"the recipe {name} is not yaml: {str(error).splitlines()[0]}.") from None
     if not isinstance(content, dict):
         raise Misfit(f"the recipe {name} is not a mapping; begin it with name, about, denoisers and scores.")
