@@ -59,6 +59,8 @@ def test_refuses_in_one_sentence(given, words: str) -> None:
         ({"scores.learnt.settings": {"colour": 1}}, "colour"),
         ({"scores.learnt.use": "reconstruction", "scores.learnt.settings": {"sampler": "magic"}}, "no sampler 'magic'"),
         ({"schedule.settings": {"hue": 1.0}}, "schedule does not take"),
+        ({"schedule.settings": {"sigma_max": -1.0}}, "sigma_max=-1.0 has no noise that grows"),
+        ({"schedule.settings": {"sigma_min": 9.0, "sigma_max": 1.0}}, "no noise that grows"),
     ],
 )
 def test_settings_that_do_not_exist(settings, words: str) -> None:

@@ -59,8 +59,21 @@ MADE: dict[str, dict[str, Any]] = {
 
 
 def schedule(recipe: Recipe) -> Schedule:
-    """The recipe's schedule."""
-    return cast(Schedule, _made(SCHEDULES[recipe.schedule.use], recipe.schedule.settings, "schedule"))
+    """The recipe's schedule.
+
+    Raises:
+        Misfit: its settings give no noise that grows with time.
+    """
+    made = cast(Schedule, _made(SCHEDULES[recipe.schedule.use], recipe.schedule.settings, "schedule"))
+    try:
+        levels = made.level(torch.linspace(0.01, 1, 16, dtype=torch.float64))
+        rising = bool((levels.diff() > 0).all() and (levels > 0).all() and torch.isfinite(levels).all())
+    except (ArithmeticError, ValueError, TypeError):
+        rising = False
+    if not rising:
+        given = ", ".join(f"{k}={v}" for k, v in recipe.schedule.settings.items())
+        raise Misfit(f"the schedule {recipe.schedule.use} with {given} has no noise that grows; leave the settings out.")
+    return made
 
 
 def denoiser(spec: DenoiserSpec, x: Tensor, process: Schedule, seed: int) -> Denoiser:
