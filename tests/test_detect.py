@@ -318,3 +318,37 @@ def test_refuses_settings_of_wrong_types(settings: dict) -> None:
     with pytest.raises(Misfit) as refusal:
         Detector(**{"recipe": "mahalanobis", **settings}).fit(normals(20))
     assert "\n" not in str(refusal.value)
+
+
+def rare_categories(n: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame({"id": [f"u{i}" for i in rng.integers(0, 500, n)], "x": rng.normal(size=n)})
+
+
+def rare_gaps(n: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 30))
+    X[rng.random(X.shape) < 0.005] = np.nan
+    return pd.DataFrame(X)
+
+
+def rare_switches(n: int, seed: int) -> np.ndarray:
+    return (np.random.default_rng(seed).random((n, 10)) < 0.3).astype(float)
+
+
+@pytest.mark.parametrize("make", [rare_categories, rare_gaps, rare_switches])
+@pytest.mark.parametrize("recipe", ["mahalanobis", "dte-np"])
+def test_rates_hold_where_the_encoding_could_have_seen_the_row(make, recipe: str) -> None:
+    """A category or gap of one training row is unseen when that row is left out, as new rows' are."""
+    shares = []
+    for seed in range(4):
+        fitted = Detector(recipe=recipe, seed=seed).fit(make(200, seed))
+        shares.append((fitted.p_value(make(500, 100 + seed)) <= 0.1).mean())
+    assert np.mean(shares) < 0.16, shares
+
+
+def test_copies_are_not_told_apart_by_rounding() -> None:
+    X = np.random.default_rng(0).integers(0, 2, size=(300, 4)).astype(float)
+    fitted = Detector(recipe="dte-np").fit(X)
+    assert len(np.unique(fitted.decision_function(X))) == 1
+    assert fitted.predict(X + 0.3, false_alarm_rate=0.05).all()

@@ -16,9 +16,10 @@ from anodiff.alarms import Conformal, Surprise, Tail, benjamini_hochberg, sketch
 from anodiff.alarms.drift import Sketch, sketch_config
 from anodiff.data.readers import chunks, sample
 from anodiff.data.summary import columns
-from anodiff.diffusion.fill import fit_incomplete
+from anodiff.diffusion.fill import conditional_mean, fit_incomplete
+from anodiff.diffusion.gaussian import Gaussian
 from anodiff.explain import Explanation, explain
-from anodiff.modalities import MODALITIES, Modality
+from anodiff.modalities import MODALITIES, Encoded, Modality
 from anodiff.model import Model
 from anodiff.recipes.build import schedule
 from anodiff.recipes.grow import Progress, grow, left_out, planned_steps
@@ -102,9 +103,10 @@ class Detector(BaseEstimator):
         encoded = modality.encode(table)
         _check_rows(encoded.x, len(table.names))
         filler, x = fit_incomplete(encoded.x, encoded.known, schedule(chosen))
+        alone = _alone(modality.encode_left_out(table), encoded, filler, x)
         tally = Tally(planned_steps(chosen, len(x)))
         try:
-            totals = yield from tally.told(left_out(chosen, x, seed), "calibrating")
+            totals = yield from tally.told(left_out(chosen, x, seed, alone), "calibrating")
             panel, score = yield from tally.told(grow(chosen, x, seed), "learning")
         except ArithmeticError as error:
             raise Misfit(f"recipe {chosen.name!r} cannot learn this table: {error}") from None
@@ -326,6 +328,16 @@ def _modality(given: str | Modality) -> Modality:
     if name not in MODALITIES:
         raise Misfit(f"modality is {given!r}; choose one of auto, {', '.join(MODALITIES)}.")
     return MODALITIES[name]()
+
+
+def _alone(left: Encoded, encoded: Encoded, filler: Gaussian, x: torch.Tensor) -> torch.Tensor:
+    """The filled rows `x`, those that encode differently when left out filled anew."""
+    differs = (left.x != encoded.x).any(1)
+    if not differs.any():
+        return x
+    alone = x.clone()
+    alone[differs] = conditional_mean(filler, left.x[differs].double(), left.known[differs]).to(x.dtype)
+    return alone
 
 
 def _check_rows(x: torch.Tensor, columns: int) -> None:

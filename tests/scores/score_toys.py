@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from anodiff.alarms.surprise import Surprise
 from anodiff.diffusion.denoise import Denoiser, Posterior, Preconditioned
-from anodiff.diffusion.exact import Empirical, Gaussian
+from anodiff.diffusion.exact import Empirical, Gaussian, GaussianMixture
 from anodiff.diffusion.noise import EDM, expand
 from anodiff.diffusion.sample import DDPM, Heun
 from anodiff.nets.mlp import MLP, seeded
@@ -73,7 +73,9 @@ def denoisers(toy: Toy) -> dict[str, Denoiser]:
     learnt = Preconditioned(seeded(MLP, 0, inputs=D, outputs=D, width=48, depth=2), SCHEDULE)
     return {
         "gaussian": Gaussian.fit(toy.train, SCHEDULE),
+        "mixture": GaussianMixture.fit(toy.train, SCHEDULE, components=2),
         "empirical": Empirical(toy.train, SCHEDULE, neighbours=5),
+        "all rows": Empirical(toy.train, SCHEDULE),
         "learnt": trained(learnt, denoising(learnt, (0.02, 20)), toy.train),
     }
 

@@ -33,13 +33,13 @@ def test_the_list_is_everything(scores):
     assert {type(part) for score in scores.values() for part in parts(score)} == set(SCORES.values())
 
 
-@pytest.mark.parametrize("which", ["gaussian", "empirical", "learnt"])
+@pytest.mark.parametrize("which", ["gaussian", "mixture", "empirical", "all rows", "learnt"])
 @pytest.mark.parametrize("name", NAMES)
 def test_laws(name, which, scores, denoisers, toy):
     check_score(scores[name], denoisers[which], toy.normal[:16])
 
 
-@pytest.mark.parametrize("which", ["gaussian", "empirical", "learnt"])
+@pytest.mark.parametrize("which", ["gaussian", "mixture", "empirical", "all rows", "learnt"])
 def test_laws_of_denoisers(which, denoisers, toy):
     check_denoiser(denoisers[which], toy.normal[:16])
 

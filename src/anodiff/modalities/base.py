@@ -41,6 +41,10 @@ class Modality(ABC):
     def encode(self, X: Any) -> Encoded:
         """Raw items to a tensor; an item's encoding never depends on the other items."""
 
+    def encode_left_out(self, X: Any) -> Encoded:
+        """The items of `fit`, each as if fit had not seen it; by default as it stands."""
+        return self.encode(X)
+
     @abstractmethod
     def decode(self, x: Tensor, known: Tensor | None = None) -> Any:
         """Tensor `(n, *event)` to raw items of the kind given to `fit`; what is not `known` comes back missing."""

@@ -52,7 +52,14 @@ class Categorical(Block):
 
     def encode(self, table: Table) -> np.ndarray:
         values = words(table.arrow[self.names[0]], self.names[0])
+        return self._coordinates(values, positions(values, self.levels))
+
+    def encode_left_out(self, table: Table) -> np.ndarray:
+        values = words(table.arrow[self.names[0]], self.names[0])
         place = positions(values, self.levels)
+        return self._coordinates(values, np.where((place >= 0) & (self.counts[place] == 1), -1, place))
+
+    def _coordinates(self, values: pa.ChunkedArray, place: np.ndarray) -> np.ndarray:
         slot = np.where(place < 0, -1, np.minimum(place, self.frequent))
         hits = slot[:, None] == np.arange(len(self.shares))
         parts = [self.weight * share_of(hits, self.shares)]

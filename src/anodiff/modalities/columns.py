@@ -45,6 +45,10 @@ class Block(ABC):
     def encode(self, table: Table) -> np.ndarray:
         """Coordinates `(n, width)`; those of a missing cell are NaN."""
 
+    def encode_left_out(self, table: Table) -> np.ndarray:
+        """The rows of `fit`, each as if fit had not seen it; as they stand where that makes no difference."""
+        return self.encode(table)
+
     @abstractmethod
     def decode(self, x: np.ndarray, types: Sequence[pa.DataType]) -> list[pa.Array]:
         """Coordinates `(n, width)` to one array of n rows per column, of these types."""

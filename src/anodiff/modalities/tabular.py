@@ -74,12 +74,21 @@ class Tabular(Modality):
             Unreadable: the columns or what is in them are not those of fit.
         """
         table = self._matched(read(X, like=self.arrow_schema))
-        x = np.hstack([block.encode(table) for block in self.blocks_])
+        return self._joined(table, np.hstack([block.encode(table) for block in self.blocks_]), self.shares_ == 0)
+
+    def encode_left_out(self, X: Any) -> Encoded:
+        """The rows of `fit`: a category or gap that only one row has is new to a fit without that row."""
+        table = self._matched(read(X, like=self.arrow_schema))
+        never = np.rint(self.shares_ * len(table)) <= 1
+        return self._joined(table, np.hstack([block.encode_left_out(table) for block in self.blocks_]), never)
+
+    def _joined(self, table: Table, x: np.ndarray, never: np.ndarray) -> Encoded:
+        """Block coordinates with what is missing told apart; a gap is unexpected where there was `never` one before."""
         known = ~np.isnan(x)
         missing = ~known[:, self._first]
         self._check_missing(self.columns, missing, table.start)
-        indicated = share_of(missing[:, self._indicated], self.shares_[self._indicated])
-        unexpected = FAR * np.sqrt((missing & (self.shares_ == 0)).sum(1, keepdims=True))
+        indicated = share_of((missing & ~never)[:, self._indicated], self.shares_[self._indicated])
+        unexpected = FAR * np.sqrt((missing & never).sum(1, keepdims=True))
         x = np.hstack([np.where(known, x, 0.0), indicated, unexpected]).astype(np.float32)
         known = np.hstack([known, np.ones((len(x), indicated.shape[1] + 1), bool)])
         return Encoded(torch.from_numpy(x), torch.from_numpy(known))

@@ -72,14 +72,20 @@ def schedule(recipe: Recipe) -> Schedule:
         rising = False
     if not rising:
         given = ", ".join(f"{k}={v}" for k, v in recipe.schedule.settings.items())
-        raise Misfit(f"the schedule {recipe.schedule.use} with {given} has no noise that grows; leave the settings out.")
+        raise Misfit(
+            f"the schedule {recipe.schedule.use} with {given} has no noise that grows; leave the settings out."
+        )
     return made
 
 
-def denoiser(spec: DenoiserSpec, x: Tensor, process: Schedule, seed: int) -> Denoiser:
-    """A denoiser of `x` `(n, d)`; a network comes untrained."""
+def denoiser(spec: DenoiserSpec, x: Tensor, process: Schedule, seed: int, of: int | None = None) -> Denoiser:
+    """A denoiser of `x` `(n, d)`, a fold of `of` rows perhaps; a network comes untrained.
+
+    A fold is shrunk as the whole is: else a constant column, which only shrinkage gives a spread, would judge
+    left-out rows by another measure than new ones.
+    """
     if isinstance(spec, GaussianSpec):
-        return Gaussian.fit(x, process, shrinkage(*x.shape))
+        return Gaussian.fit(x, process, shrinkage(of or len(x), x.shape[1]))
     if isinstance(spec, MixtureSpec):
         return GaussianMixture.fit(x, process, spec.components, seed)
     if isinstance(spec, EmpiricalSpec):

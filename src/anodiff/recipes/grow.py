@@ -77,8 +77,12 @@ def grow(recipe: Recipe, x: Tensor, seed: int) -> Generator[Step, None, tuple[Pa
     return Panel(panel or {"none": Silent(process)}), Hybrid(members, weights)
 
 
-def left_out(recipe: Recipe, x: Tensor, seed: int) -> Generator[Step, None, Totals]:
-    """Raw totals per score of each row of `x` `(n, d)`, as if it had not been there: yields steps, returns totals."""
+def left_out(recipe: Recipe, x: Tensor, seed: int, alone: Tensor | None = None) -> Generator[Step, None, Totals]:
+    """Raw totals per score of each row of `x` `(n, d)`, as if it had not been there: yields steps, returns totals.
+
+    `alone` `(n, d)` are the same rows, encoded as if the encoding had not seen them either; x itself by default.
+    """
+    alone = x if alone is None else alone
     process = schedule(recipe)
     totals = {name: np.zeros(len(x)) for name in recipe.scores}
     for name, spec in recipe.denoisers.items():
@@ -88,16 +92,16 @@ def left_out(recipe: Recipe, x: Tensor, seed: int) -> Generator[Step, None, Tota
                 kept = references(spec, len(x), seed)
                 judge, itself = empirical(spec, x[kept], x[rest], process), _places(kept, len(x))[out]
             else:
-                judge, itself = denoiser(spec, x[rest], process, seed), None
+                judge, itself = denoiser(spec, x[rest], process, seed, len(x)), None
             yield from _trained(judge, spec, x[rest], seed)
             for k, question in asking.items():
-                totals[k][out.numpy()] = raw_totals(question, judge, x[out], itself)
+                totals[k][out.numpy()] = raw_totals(question, judge, alone[out], itself)
     for name, asked in recipe.scores.items():
         if asked.net is not None:
             for rest, out in _folds(asked.net, len(x), seed):
                 question = score(asked, x.shape[1], process, seed)
                 yield from _trained(question, asked.net, x[rest], seed)
-                totals[name][out.numpy()] = raw_totals(question, Silent(process), x[out])
+                totals[name][out.numpy()] = raw_totals(question, Silent(process), alone[out])
     return totals
 
 

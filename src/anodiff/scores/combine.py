@@ -21,6 +21,9 @@ from anodiff.types import Batch, Misfit, Scores, Times
 Totals: TypeAlias = Mapping[str, Union[Scores, "Totals"]]
 
 
+ROUNDING = 1e-10
+
+
 class Scale(Protocol):
     """A monotone map of raw totals, fitted on those of held-out normals."""
 
@@ -96,7 +99,7 @@ class Hybrid(AnomalyScore):
             if isinstance(member, Hybrid) and isinstance(totals, Mapping):
                 totals = member.fit(totals, scale).combined(totals)
             self.scales_[name] = scale()
-            self.scales_[name].fit(np.asarray(totals, dtype=np.float64))
+            self.scales_[name].fit(_without_rounding(totals))
         return self
 
     def member_totals(self, denoiser: Denoiser, x: Batch, **condition: Tensor) -> Totals:
@@ -136,7 +139,13 @@ class Hybrid(AnomalyScore):
     def _part(self, name: str, raw: Scores) -> Scores:
         if not hasattr(self, "scales_"):
             raise Misfit("this Hybrid has no scales yet; call fit(held_out_totals, scale) first.")
-        return (self.weights or {}).get(name, 1.0) * self.scales_[name](raw)
+        return (self.weights or {}).get(name, 1.0) * self.scales_[name](_without_rounding(raw))
+
+
+def _without_rounding(raw: object) -> Scores:
+    """Totals of less than (1e-5)^2 are zero: exact copies differ by rounding, and a scale would stretch that."""
+    totals = np.asarray(raw, dtype=np.float64)
+    return np.where(np.abs(totals) < ROUNDING, 0.0, totals)
 
 
 def parts(score: AnomalyScore) -> Iterator[AnomalyScore]:
