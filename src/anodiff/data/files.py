@@ -14,6 +14,7 @@ from anodiff.types import Unreadable
 Stream = Iterator[pa.Table]
 LONGEST_NAME = 255
 """Bytes, on every common file system."""
+BUFFER = 2**20
 
 
 def stream(path: Path, rows: int, like: pa.Schema | None = None) -> Stream:
@@ -64,10 +65,12 @@ def _guarded(tables: Stream, path: Path) -> Stream:
 
 
 def _parquet(path: Path, rows: int) -> Stream:
-    with pq.ParquetFile(path) as file:
+    """Group by group through a small buffer: arrow's read-ahead would hold the whole file."""
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
         yield file.schema_arrow.empty_table()
-        for batch in file.iter_batches(batch_size=rows):
-            yield pa.Table.from_batches([batch])
+        for group in range(file.num_row_groups):
+            for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
+                yield pa.Table.from_batches([batch])
 
 
 def _folder(path: Path, rows: int) -> Stream:
