@@ -99,7 +99,7 @@ def against(records, sets, seeds, rival):
     from anodiff.metrics.ranking import paired_interval
 
     found = {(r["set"], r["seed"]): r["auroc"] for r in records}
-    if len(found) < len(sets) * len(seeds):
+    if len(sets) < 2 or len(found) < len(sets) * len(seeds):
         return "not all sets and seeds yet"
     ours, theirs = ([[found[s, k][m] for k in seeds] for s in sets] for m in ("anodiff", rival))
     gap = paired_interval(np.array(ours), np.array(theirs))
