@@ -366,7 +366,7 @@ def test_categories_that_are_intervals_are_refused() -> None:
 
 
 def test_times_beyond_all_calendars_are_refused() -> None:
-    with pytest.raises(Unreadable, match="column when holds timestamp"):
+    with pytest.raises(Unreadable, match="column when holds times"):
         Tabular().fit(pa.table({"when": pa.array([2**62, 3], pa.timestamp("s"))}))
 
 
@@ -375,3 +375,16 @@ def test_kinds_that_are_none() -> None:
         Tabular(["a"]).fit(pd.DataFrame({"a": [1, 2]}))
     with pytest.raises(Misfit, match="no kind of column is called 3"):
         Tabular({"a": 3}).fit(pd.DataFrame({"a": [1, 2]}))
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (pa.array([0, 1, 10**15], pa.int64()).cast(pa.timestamp("ms")), "years 1 to 9999"),
+        (pa.array([0, 1, 2], pa.int64()).cast(pa.timestamp("ms", tz="Mars/Base")), "Mars/Base"),
+        (pa.array([0, 1, 2**31 - 1], pa.int32()).cast(pa.date32()), "row 3"),
+    ],
+)
+def test_times_that_no_calendar_has_are_refused(column: pa.Array, words: str) -> None:
+    with pytest.raises(Unreadable, match=words):
+        Tabular().fit(pa.table({"when": column}))

@@ -188,9 +188,16 @@ def parsed(column: pa.ChunkedArray, type: pa.DataType, name: str, start: int, ex
         try:
             pc.cast(value, type)
         except pa.ArrowException:
-            held = f"the text {value.as_py()!r}" if is_text(column.type) else repr(value.as_py())
+            held = f"the text {value.as_py()!r}" if is_text(column.type) else _shown(value)
             raise Unreadable(f"column {name} holds {held} in row {start + row + 1}, where {expected} were.") from None
     raise Unreadable(f"column {name} holds {column.type}, where {expected} were; convert it.")
+
+
+def _shown(value: pa.Scalar) -> str:
+    try:
+        return repr(value.as_py())
+    except (OverflowError, ValueError):
+        return f"a {value.type} that no calendar has"
 
 
 def _truths(table: Table, name: str) -> pa.ChunkedArray:

@@ -13,6 +13,7 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from anodiff.data.table import Table
 from anodiff.modalities.columns import Block, blanked, numpy, parsed, retyped
@@ -23,6 +24,7 @@ CYCLES = {"day": 86_400.0, "week": 604_800.0, "year": 31_556_952.0}
 RESOLUTIONS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1)
 WEIGHT = 0.5
 MICRO = pa.timestamp("us")
+YEAR_1, YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000
 
 
 class Datetime(Block):
@@ -95,16 +97,26 @@ def _micro(table: Table, name: str) -> pa.ChunkedArray:
     """Microseconds since 1970, in UTC."""
     column = table.arrow[name]
     if pa.types.is_timestamp(column.type):
+        _check_zone(name, column.type.tz)
         finer = column.type.unit == "ns"
         try:
-            return column.cast(pa.timestamp("us", column.type.tz), safe=not finer).cast(pa.int64())
+            micro = column.cast(pa.timestamp("us", column.type.tz), safe=not finer).cast(pa.int64())
+            within = pc.and_(pc.greater_equal(micro, YEAR_1), pc.less(micro, YEAR_10000))
         except pa.ArrowException:
-            raise Unreadable(
-                f"column {name} holds {column.type} of more than 290,000 years from now; correct it, or leave it empty."
-            ) from None
+            within = pa.scalar(False)
+        if not pc.all(within).as_py() and len(column.drop_null()):
+            raise Unreadable(f"column {name} holds times beyond the years 1 to 9999; correct them or leave them out.")
+        return micro
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         raise Unreadable(f"column {name} holds {column.type}, where timestamps were; convert it to timestamps.")
     return parsed(column, MICRO, name, table.start, "timestamps").cast(pa.int64())
+
+
+def _check_zone(name: str, zone: str | None) -> None:
+    try:
+        pa.scalar(0, pa.timestamp("us", zone)).as_py()
+    except (pa.ArrowException, ValueError, KeyError):
+        raise Unreadable(f"column {name} is in the time zone {zone!r}, which is unknown; convert it to UTC.") from None
 
 
 def _stamped(micro: pa.Array, type: pa.DataType) -> pa.Array:
