@@ -55,7 +55,7 @@ def denoising(denoiser: Denoiser, between: tuple[float, float], weight: Weight =
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One torch thread, so that training gives the same bits on any machine; the caller's number is put back.
+    """One torch thread, so that training does not depend on how many there are; the caller's number is put back.
 
     Tables train in small batches, which more threads would slow down rather than speed up.
     """
