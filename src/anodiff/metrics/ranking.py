@@ -6,6 +6,7 @@ Numbers that looked at the test labels in order to choose something say `oracle`
 printed. Every rate comes with an interval, every comparison with one over data sets and seeds.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,6 +131,34 @@ def paired_interval(
     side = (1 - _confidence(confidence)) / 2
     low, high = np.quantile(means, [side, 1 - side])
     return Interval(float(difference.mean()), float(low), float(high))
+
+
+def ragged_interval(
+    differences: Sequence[np.ndarray], confidence: float = 0.95, draws: int = 4_000, seed: int = 0
+) -> Interval:
+    """`paired_interval` where sets have seeds of different number: ours minus theirs, one array `(seeds,)` per set.
+
+    The estimate is the mean over sets of the mean over their seeds. Of one set alone, seeds are drawn: the interval then
+    says what other splits of that set would give, and nothing on other sets.
+
+    >>> ragged_interval([np.array([1.0, 3.0]), np.array([2.0])]).value
+    2.0
+    """
+    found = [np.atleast_1d(np.asarray(each, dtype=np.float64)) for each in differences]
+    if len(found) == 1:
+        found = [value[None] for value in found[0]]
+    if len(found) < 2 or not all(len(each) and np.isfinite(each).all() for each in found):
+        raise Unreadable(f"{len(found)} differences carry no interval; give finite ones of 2 sets, or of 2 seeds.")
+    counts = np.array([len(each) for each in found])
+    padded = np.stack([np.resize(each, counts.max()) for each in found])
+    random = np.random.default_rng(seed)
+    of_set = random.integers(len(found), size=(draws, len(found)))[..., None]
+    of_seed = (random.random((draws, len(found), counts.max())) * counts[of_set]).astype(int)
+    kept = np.arange(counts.max()) < counts[of_set]
+    means = ((padded[of_set, of_seed] * kept).sum(2) / counts[of_set[..., 0]]).mean(1)
+    side = (1 - _confidence(confidence)) / 2
+    low, high = np.quantile(means, [side, 1 - side])
+    return Interval(float(np.mean([each.mean() for each in found])), float(low), float(high))
 
 
 def _confidence(confidence: float) -> float:
