@@ -1,4 +1,4 @@
-"""Workers: processes of their own, one job each at a time, so that a rival that does not end can be ended.
+"""Workers: processes of their own, which take one job after the other, so that a rival that does not end can be ended.
 
 Each is started afresh ("spawn"), with one thread where there are several. What a worker held when it was ended or died
 is recorded as a failure of the method at work, and another worker goes on with the rest of the job.
@@ -10,14 +10,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from anodiff.bench.contestants import OURS
-from anodiff.bench.protocols import Level
 from anodiff.bench.work import Begun, Found, Job, failure, perform
 from anodiff.types import JSON, Refusal
 
@@ -53,61 +52,65 @@ def here(jobs: Iterable[Job]) -> Iterator[Done]:
 def crew(jobs: Iterable[Job], workers: int) -> Iterator[Done]:
     """Do the jobs in so many processes; finished ones come as they finish."""
     waiting = list(jobs)
-    busy: list[_Worker] = []
+    team = [_Worker(workers > 1) for _ in range(min(workers, len(waiting)))]
     try:
-        while waiting or busy:
-            while waiting and len(busy) < workers:
-                busy.append(_Worker(Done(waiting.pop(0)), workers))
-            wait([worker.pipe for worker in busy], TICK)
-            for worker in list(busy):
-                if worker.turn():
-                    busy.remove(worker)
-                    yield worker.done
+        while waiting or any(worker.done for worker in team):
+            for worker in team:
+                if worker.done is None and waiting:
+                    worker.take(Done(waiting.pop(0)))
+            wait([worker.pipe for worker in team if worker.done], TICK)
+            for worker in team:
+                if worker.done and worker.turn():
+                    done, worker.done = worker.done, None
+                    yield done
     finally:
-        for worker in busy:
+        for worker in team:
             worker.stop()
 
 
 class _Worker:
-    """A process and the job that it does."""
+    """A process, and the job that it does."""
 
-    def __init__(self, done: Done, workers: int) -> None:
-        self.done, self.workers = done, workers
-        self.start()
+    def __init__(self, single: bool) -> None:
+        self.single = single
+        self.done: Done | None = None
+        self.pipe, self.process = _spawned(single)
 
-    def start(self) -> None:
-        self.pipe, self.process = _spawned(self.done, self.workers)
-        self.at: Begun | None = None
-        self.since = time.monotonic()
+    def take(self, done: Done) -> None:
+        """Begin a job, or go on with it where records of it are there."""
+        self.done, self.at, self.since = done, None, time.monotonic()
+        self.pipe.send((done.job, frozenset((r["level"], r["method"]) for r in done.records)))
 
     def turn(self) -> bool:
         """Take what the process has told; whether the job is done."""
+        assert self.done is not None
         try:
             while self.pipe.poll():
                 told = self.pipe.recv()
-                if told is None or isinstance(told, Exception):
-                    self.stop()
-                    return _ended(told)
+                if isinstance(told, Exception):
+                    raise told
+                if told is None:
+                    return True
                 self.at, self.since = (told if isinstance(told, Begun) else None), time.monotonic()
                 if isinstance(told, Found):
                     self.done.add(told)
         except (EOFError, OSError):
-            return self.failed("its process died, perhaps for want of memory")
+            self.failed(self.done, "its process died, perhaps for want of memory")
         limit = self.done.job.settings.rival_seconds
         if self.at and self.at.method != OURS and time.monotonic() - self.since > limit:
-            return self.failed(f"stopped after {limit:g} seconds (--rival-seconds)")
+            self.failed(self.done, f"stopped after {limit:g} seconds (--rival-seconds)")
         return False
 
-    def failed(self, sentence: str) -> bool:
+    def failed(self, done: Done, sentence: str) -> None:
         """Record it, and let another process go on; a process that dies before any method began ends the run."""
         self.stop()
+        name, seed = done.job.key
         if self.at is None:
-            raise Refusal(f"the process for {self.done.job.source.name} died at its start; is there memory left?")
-        name, seed = self.done.job.key
+            raise Refusal(f"the process for {name} died before any method began; is there memory left?")
         at = {"set": name, "seed": seed, "level": self.at.level, "method": self.at.method}
-        self.done.add(Found("record", {**at, **failure(sentence)}))
-        self.start()
-        return False
+        done.add(Found("record", {**at, **failure(sentence)}))
+        self.pipe, self.process = _spawned(self.single)
+        self.take(done)
 
     def stop(self) -> None:
         """End the process, and wait for it."""
@@ -116,18 +119,11 @@ class _Worker:
         self.pipe.close()
 
 
-def _ended(told: Exception | None) -> bool:
-    if told is not None:
-        raise told
-    return True
-
-
-def _spawned(done: Done, workers: int) -> tuple[Connection, BaseProcess]:
+def _spawned(single: bool) -> tuple[Connection, BaseProcess]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    skip: frozenset[tuple[Level, str]] = frozenset((r["level"], r["method"]) for r in done.records)
-    process: Any = context.Process(target=_work, args=(theirs, done.job, skip, workers > 1), daemon=True)
-    with _quiet(workers > 1):
+    process: Any = context.Process(target=_work, args=(theirs, single), daemon=True)
+    with _quiet(single):
         process.start()
     theirs.close()
     return ours, process
@@ -149,17 +145,17 @@ def _quiet(single: bool) -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-def _work(pipe: Connection, job: Job, skip: frozenset[tuple[Level, str]], single: bool) -> None:
-    """In the process: do the job and tell of it."""
+def _work(pipe: Connection, single: bool) -> None:
+    """In the process: do jobs as they come, and tell of them, until nobody listens."""
     import torch
 
     if single:
         torch.set_num_threads(1)
-    try:
-        for told in perform(job, skip):
-            pipe.send(told)
-        pipe.send(None)
-    except BrokenPipeError:
-        return
-    except Refusal as refusal:
-        pipe.send(refusal)
+    with suppress(EOFError, OSError):
+        while True:
+            try:
+                for told in perform(*pipe.recv()):
+                    pipe.send(told)
+                pipe.send(None)
+            except Refusal as refusal:
+                pipe.send(refusal)
