@@ -17,8 +17,8 @@ def compare(old: Results, new: Results, tolerance: float = 0.1) -> JSON:
         tolerance: accuracies that differ by no more, in points, are the same.
 
     Returns:
-        Counts, the differences that exceed the tolerance (largest first), what only one of them has, and the median ratio of
-        the seconds per method, new over old.
+        Counts, the differences that exceed the tolerance (largest first), what only one of them has, and the median
+        ratio of the seconds per method, new over old.
     """
     before, after = _by_key(old), _by_key(new)
     shared = [key for key in before if key in after]
@@ -51,13 +51,17 @@ def in_words(found: JSON, most: int = 12) -> list[str]:
         f"{found['tolerance']:g} points; the largest difference is {found['largest']:.3g}."
     ]
     lines += [
-        f"  {gap['set']}, seed {gap['seed']}{'' if gap['level'] is None else f', level {gap["level"]}'}, {gap['method']}: "
+        f"  {_named((gap['set'], gap['seed'], gap['level'], gap['method']))}: "
         f"{gap['metric']} {gap['old']:.2f} -> {gap['new']:.2f} ({gap['difference']:+.2f})"
         for gap in found["differ"][:most]
     ]
     more = len(found["differ"]) - most
     lines += [f"  ... and {more} more"] if more > 0 else []
-    for key, what in (("status_differs", "failed in one only"), ("only_old", "only in OLD"), ("only_new", "only in NEW")):
+    for key, what in (
+        ("status_differs", "failed in one only"),
+        ("only_old", "only in OLD"),
+        ("only_new", "only in NEW"),
+    ):
         if found[key]:
             lines.append(f"{len(found[key])} records {what}, such as {found[key][0]}.")
     for key, what in (("settings_differ", "settings"), ("data_differ", "data")):

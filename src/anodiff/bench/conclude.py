@@ -26,8 +26,17 @@ def conclude(results: Results, folder: Path) -> list[str]:
     return ["summary.md", files.FILE, "records.parquet", *pictures]
 
 
-OPTIONS = {"rivals": "rivals", "seeds": "seeds", "label": "label", "anomaly": "anomaly", "sets": "sets", "split": "split",
-           "recipe": "recipe", "budget": "budget", "rival_seconds": "rival-seconds"}
+OPTIONS = {
+    "rivals": "rivals",
+    "seeds": "seeds",
+    "label": "label",
+    "anomaly": "anomaly",
+    "sets": "sets",
+    "split": "split",
+    "recipe": "recipe",
+    "budget": "budget",
+    "rival_seconds": "rival-seconds",
+}
 
 
 def command(settings: Settings, folder: Path, jobs: int) -> str:

@@ -4,6 +4,7 @@ Each is started afresh ("spawn"), with one thread where there are several. What 
 is recorded as a failure of the method at work, and another worker goes on with the rest of the job.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -41,6 +42,7 @@ class Done:
 
 def here(jobs: Iterable[Job]) -> Iterator[Done]:
     """Do the jobs in this process, one after the other, without a limit of time."""
+    gc.freeze()
     for job in jobs:
         done = Done(job)
         for told in perform(job):
@@ -78,7 +80,8 @@ class _Worker:
 
     def take(self, done: Done) -> None:
         """Begin a job, or go on with it where records of it are there."""
-        self.done, self.at, self.since = done, None, time.monotonic()
+        self.done, self.since = done, time.monotonic()
+        self.at: Begun | None = None
         self.pipe.send((done.job, frozenset((r["level"], r["method"]) for r in done.records)))
 
     def turn(self) -> bool:
@@ -149,6 +152,7 @@ def _work(pipe: Connection, single: bool) -> None:
     """In the process: do jobs as they come, and tell of them, until nobody listens."""
     import torch
 
+    gc.freeze()
     if single:
         torch.set_num_threads(1)
     with suppress(EOFError, OSError):

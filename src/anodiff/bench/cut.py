@@ -1,7 +1,7 @@
 """A set, cut: what anodiff and its rivals learn from, what they judge, and what was true of it."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -96,7 +96,5 @@ def _with_made(X: Rows, seed: int) -> Cut:
     numbers = np.concatenate([held, *(held[base] for _, base in made.values())])
     whole = np.concatenate(labels)
     rows = Split(train, numbers, train[:0])
-    found = _seen(take(X, train), test, X, np.zeros(len(X), dtype=np.int64), rows)
-    return Cut(
-        found.train, found.test, found.flat_train, found.flat_test, whole, made=tuple(made), test_rows=numbers
-    )
+    seen = _seen(take(X, train), test, X, np.zeros(len(X), dtype=np.int64), rows)
+    return replace(seen, y=whole, made=tuple(made))

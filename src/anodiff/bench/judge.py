@@ -13,7 +13,7 @@ from anodiff.bench.measure import Cost, measured
 from anodiff.metrics.ranking import auroc, average_precision, oracle_f1, precision_at_n
 from anodiff.types import JSON, Scores, Unreadable
 
-RATES = (0.01, 0.05, 0.1)
+RATES, HUGE = (0.01, 0.05, 0.1), 1e300
 
 
 def judged(method: Contestant, cut: Cut, seed: int, full: Scores | None = None) -> tuple[JSON, Scores]:
@@ -50,7 +50,7 @@ def _checked(scores: Scores, rows: int) -> Scores:
     if scores.shape != (rows,) or np.isnan(scores).any():
         bad = int(np.isnan(scores).sum())
         raise Unreadable(f"it gave scores of shape {scores.shape} for {rows} rows, {bad} of them NaN.")
-    return np.nan_to_num(scores, posinf=np.finfo(np.float32).max, neginf=np.finfo(np.float32).min)
+    return np.clip(scores, -HUGE, HUGE)
 
 
 def _ranking(y: np.ndarray, scores: Scores) -> JSON:

@@ -61,4 +61,3 @@ def check_labels(y: np.ndarray, rows: int, name: str) -> None:
 def _word(cell: object) -> str:
     """A cell as text, whole numbers without a fraction."""
     return str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell).strip()
-

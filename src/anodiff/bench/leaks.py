@@ -18,8 +18,8 @@ Score = Callable[[np.ndarray], Scores]
 def copies(cut: Cut, seed: int) -> JSON:
     """The share of the test's normals that have a copy among the training rows.
 
-    `exact` ones are equal in every cell as the rivals see it; `near` ones, which include them, within 1e-6 spreads in every
-    cell. Of many test rows a seeded sample is looked at.
+    `exact` ones are equal in every cell as the rivals see it; `near` ones, which include them, within 1e-6 spreads in
+    every cell. Of many test rows a seeded sample is looked at.
     """
     normal = np.flatnonzero(cut.y == 0)
     if len(normal) > SAMPLE:

@@ -52,14 +52,14 @@ def pushed(X: Rows, seed: int) -> Made | None:
         return None
     where = draw.choice(able, len(base))
     side = draw.choice([-1.0, 1.0], len(base))
-    values = [None if end is None else end[0] + SPREADS * side * end[1] for end in ends]
+    values = {j: end[0] + SPREADS * side * end[1] for j, end in enumerate(ends) if end is not None}
     if isinstance(rows, np.ndarray):
         rows = rows.copy()
         for j in able:
-            rows[where == j, j] = values[j][where == j]  # type: ignore[index]
+            rows[where == j, j] = values[j][where == j]
         return rows, base
     parts = {
-        name: column if values[j] is None else _replaced(column, values[j], where == j)
+        name: column if j not in values else _replaced(column, values[j], where == j)
         for j, (name, column) in enumerate(zip(rows.names, rows.arrow.columns, strict=True))
     }
     return Table(pa.table(parts)), base

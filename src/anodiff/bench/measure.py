@@ -1,7 +1,7 @@
 """What a call costs: seconds, and by how much the memory of the process grew at its peak.
 
-On Linux the kernel keeps the highest resident size and lets a process reset it, so the growth is that of this call. What
-the process had freed and kept for itself is not counted again; it is handed back first, where the C library can.
+On Linux the kernel keeps the highest resident size and lets a process reset it, so the growth is that of this call.
+What the process had freed and kept for itself is not counted again; it is handed back first, where the C library can.
 Elsewhere there is no such number, and None is told rather than a guess.
 """
 

@@ -53,7 +53,9 @@ def rank_picture(found: JSON) -> Figure:
     axes.set_title(
         f"Average rank by {NAMES[found['metric']]} on {found['sets']} sets: 1 is best; "
         "a bar joins what is not told apart",
-        fontsize=9, color=INK, loc="center",
+        fontsize=9,
+        color=INK,
+        loc="center",
     )
     return figure
 
@@ -77,8 +79,9 @@ def _label(axes: Axes, name: str, rank: float, depth: float, end: float, left: b
     axes.plot([rank, rank, end], [0, depth, depth], color=colour, lw=1.6 if name == OURS else 0.8)
     short = name if len(name) < 28 else name.partition("(")[0].rpartition(".")[2]
     text = f"{short}  {rank:.2f} " if left else f" {rank:.2f}  {short}"
-    axes.annotate(text, (end, depth), ha="right" if left else "left", va="center", fontsize=9, color=colour,
-                  weight=weight)
+    axes.annotate(
+        text, (end, depth), ha="right" if left else "left", va="center", fontsize=9, color=colour, weight=weight
+    )
 
 
 def curve_of(summary: JSON) -> list[JSON]:
@@ -103,8 +106,15 @@ def curve_picture(points: list[JSON], summary: JSON) -> Figure:
     full = next((point for point in points if point["budget"] is None), None)
     if full:
         axes.plot(full["nfe"], full["value"], "o", color="white", mec=ALARM, mew=2, ms=10, zorder=4)
-        axes.annotate("default", (full["nfe"], full["value"]), (0, 10), textcoords="offset points", ha="center",
-                      color=ALARM, fontsize=9)
+        axes.annotate(
+            "default",
+            (full["nfe"], full["value"]),
+            (0, 10),
+            textcoords="offset points",
+            ha="center",
+            color=ALARM,
+            fontsize=9,
+        )
     _rivals(axes, summary, min(value), max(value))
     axes.set_xscale("log")
     ticks = sorted(set(nfe))
@@ -128,5 +138,12 @@ def _rivals(axes: Axes, summary: JSON, low: float, high: float) -> None:
     apart = np.argsort([row[metric] for row in near])
     for i in apart:
         axes.axhline(near[i][metric], color=FAINT, lw=1.2, zorder=1)
-        axes.annotate(near[i]["method"], (1.0, near[i][metric]), xycoords=("axes fraction", "data"), ha="right",
-                      va="bottom", fontsize=8, color=CALM)
+        axes.annotate(
+            near[i]["method"],
+            (1.0, near[i][metric]),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize=8,
+            color=CALM,
+        )

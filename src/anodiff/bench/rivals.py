@@ -83,7 +83,7 @@ class Robust:
 
 @dataclass
 class Estimator:
-    """An outlier estimator of scikit-learn, whose sign is turned; the threshold is from scores of the rows it learnt."""
+    """An outlier estimator of scikit-learn, whose sign is turned; its threshold is from rows that it learnt."""
 
     model: Any
     rows: float = math.inf
@@ -114,7 +114,7 @@ class Pyod:
         return np.asarray(self.model.decision_function(X), dtype=np.float64)
 
 
-def _ecod(seed: int) -> Rival:
+def _ecod(_: int) -> Rival:
     try:
         return Pyod(importlib.import_module("pyod.models.ecod").ECOD())
     except ModuleNotFoundError:
@@ -130,11 +130,11 @@ def _mean_square(distances: np.ndarray) -> np.ndarray:
 
 
 RIVALS: dict[str, Callable[[int], Rival]] = {
-    "knn": lambda seed: Neighbours(5, _last),
-    "knn50": lambda seed: Neighbours(50, _last),
-    "knn-mean": lambda seed: Neighbours(5, _mean_square),
+    "knn": lambda _: Neighbours(5, _last),
+    "knn50": lambda _: Neighbours(50, _last),
+    "knn-mean": lambda _: Neighbours(5, _mean_square),
     "iforest": lambda seed: Estimator(IsolationForest(random_state=seed)),
-    "lof": lambda seed: Estimator(LocalOutlierFactor(novelty=True)),
+    "lof": lambda _: Estimator(LocalOutlierFactor(novelty=True)),
     "pca": Variances,
     "ecod": _ecod,
     "mcd": Robust,

@@ -1,4 +1,4 @@
-"""A run: which jobs there are, which are done, and who does the rest. Yields as jobs finish, so that somebody can watch."""
+"""A run: which jobs there are, which are done, and who does the rest. It yields as jobs finish, for who watches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from anodiff.bench.named import check
 from anodiff.bench.results import Results
 from anodiff.bench.sets import Source, sources
 from anodiff.bench.settings import Settings
+from anodiff.recipes.schema import recipe
 from anodiff.types import JSON, Misfit, Unreadable
 
 
@@ -36,6 +37,7 @@ def prepare(settings: Settings, folder: Path, command: str, overwrite: bool) -> 
         raise Misfit(f"--seeds is {settings.seeds}; give 1 or more.")
     for name in settings.rivals:
         check(name)
+    recipe("table" if settings.recipe == "auto" else settings.recipe, settings.changes or None)
     found = sources(settings.data, plan, settings.label, settings.anomaly, settings.sets)
     sets = {source.name: _facts(source, settings) for source in found}
     fresh = Results(settings, sets, describe(), versions(), command)

@@ -7,12 +7,13 @@ from anodiff.types import JSON
 
 NAMES = {**LABELLED, **MADE}
 VARIED = {
-    "contamination": "{:.0%} anomalies in training",
-    "rows": "{:d} training rows",
-    "missing": "{:.0%} of the cells deleted",
-    "examples": "{:d} known anomalies",
-    "budget": "budget {}",
+    "contamination": ("{} anomalies in training", "share of anomalies in training"),
+    "rows": ("{} training rows", "training rows"),
+    "missing": ("{} of the cells deleted", "share of cells deleted"),
+    "examples": ("{} known anomalies", "known anomalies given to fit"),
+    "budget": ("budget {}", "budget"),
 }
+SHARES = ("contamination", "missing")
 SAID = {"wins": "wins against", "ties": "ties with", "loses": "loses against", "is not told from": "is not told from"}
 
 
@@ -20,11 +21,20 @@ def level_name(varies: str | None, level: Any) -> str:
     """A level in words.
 
     >>> level_name("contamination", 0.05), level_name("budget", None), level_name(None, None)
-    ('5% anomalies in training', 'budget default', '')
+    ('5 % anomalies in training', 'budget default', '')
     """
-    if varies is None:
-        return ""
-    return VARIED[varies].format("default" if level is None else level)
+    return "" if varies is None else VARIED[varies][0].format(level_value(varies, level))
+
+
+def level_value(varies: str, level: Any) -> str:
+    """A level as a number.
+
+    >>> level_value("missing", 0.2), level_value("rows", 20)
+    ('20 %', '20')
+    """
+    if level is None:
+        return "default"
+    return f"{100 * level:g} %" if varies in SHARES else f"{level:g}"
 
 
 def headline(summary: JSON, varies: str | None) -> list[str]:
@@ -90,8 +100,10 @@ def _others(at: JSON, metric: str, named: str) -> list[str]:
 
 def _held_out(at: JSON) -> str:
     ours = next(row for row in at["methods"] if row["method"] == OURS)
-    told = [f"{100 * found['pooled']:.1f} % where {100 * float(rate):g} % was asked for"
-            for rate, found in ours["false_alarms"].items()]
+    told = [
+        f"{100 * found['pooled']:.1f} % where {100 * float(rate):g} % was asked for"
+        for rate, found in ours["false_alarms"].items()
+    ]
     return f"On held-out rows {OURS} raises alarms on {', '.join(told)}." if told else f"{OURS} failed; see below."
 
 

@@ -121,7 +121,7 @@ def _y(path: Path) -> np.ndarray | None:
     with np.load(path, allow_pickle=False) as archive:
         if "y" not in archive.files:
             return None
-        y = archive["y"]
+        y: np.ndarray = archive["y"]
     return y.astype(np.int64) if y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all() else y
 
 

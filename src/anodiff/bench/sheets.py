@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from anodiff.bench.sentences import NAMES, bounds, level_name, points
+from anodiff.bench.sentences import NAMES, VARIED, bounds, level_name, level_value, points
 from anodiff.bench.values import OURS
 from anodiff.types import JSON
 
@@ -39,17 +39,19 @@ def methods(at: JSON, summary: JSON, varies: str | None) -> Sheet:
     ]
     heads = [
         "method",
-        *(NAMES[name] for name in metrics),
+        *(HEADS.get(name, NAMES[name]) for name in metrics),
         *([] if made else ["oracle F1"]),
-        *(f"false alarms at {100 * float(rate):g} %" for rate in rates),
+        *(f"{100 * float(rate):g} %" for rate in rates),
         "anodiff ahead by",
         "won : lost",
         *COSTS,
     ]
-    title = level_name(varies, at["level"]) or "Methods"
+    title = MADE_TITLE if made else level_name(varies, at["level"]) or "Methods"
     return Sheet(title, heads, rows, _note(summary))
 
 
+HEADS = {"made_swapped_auroc": "made, swapped", "made_pushed_auroc": "made, pushed"}
+MADE_TITLE = "AUROC on made anomalies, and held-out rows that raise an alarm where 1, 5, 10 % were asked for"
 COSTS = ["s", "s, in all", "MB"]
 
 
@@ -59,20 +61,20 @@ def costs(row: JSON) -> list[str]:
 
 
 def by_level(summary: JSON, varies: str, metric: str) -> Sheet:
-    """A method's mean at every level."""
+    """A method's mean at every level, and what it gains or loses against the first on the sets that have both."""
     levels = summary["levels"]
     found = {at["level"]: {row["method"]: row for row in at["methods"]} for at in levels}
-    first = levels[0]["methods"] if levels else []
-    rows = [
-        [
-            row["method"],
-            *(number(found[at["level"]].get(row["method"], {}).get(metric)) for at in levels),
-            *costs(row),
+    lost = {(row["level"], row["method"]): row.get(metric) for row in summary["losses"]}
+    rows = []
+    for row in levels[0]["methods"] if levels else []:
+        name = row["method"]
+        cells = [
+            _with_loss(found[at["level"]].get(name, {}).get(metric), lost.get((at["level"], name))) for at in levels
         ]
-        for row in first
-    ]
-    heads = [level_name(varies, at["level"]) for at in levels]
-    return Sheet(f"{NAMES[metric]} by level", ["method", *heads, *COSTS], rows)
+        rows.append([name, *cells, *costs(row)])
+    heads = [level_value(varies, at["level"]) for at in levels]
+    title = f"{NAMES[metric]} by {VARIED[varies][1]}; in brackets, against the first level"
+    return Sheet(title, ["method", *heads, *COSTS], rows)
 
 
 def losses(summary: JSON, varies: str) -> Sheet:
@@ -98,7 +100,9 @@ def anytime(summary: JSON) -> Sheet:
         cells = [number(row["nfe"], 0), number(row.get(metric)), _signed(gap)]
         rows.append([budget, *cells, number(row["agreement"], 3), number(micro, 0)])
     heads = ["budget", "evaluations", NAMES.get(metric, ""), "against the default", "agreement", "microseconds per row"]
-    return Sheet("Anytime: accuracy over evaluations", heads, rows, "Agreement is Spearman's, with the default's scores.")
+    return Sheet(
+        "Anytime: accuracy over evaluations", heads, rows, "Agreement is Spearman's, with the default's scores."
+    )
 
 
 def false_alarms(at: JSON) -> Sheet:
@@ -110,7 +114,9 @@ def false_alarms(at: JSON) -> Sheet:
         if row["false_alarms"]
     ]
     heads = ["method", *(f"{100 * float(rate):g} % wanted" for rate in rates)]
-    note = "Normals of the test that raise an alarm, pooled; in brackets, on how many cuts that is within chance (99 %)."
+    note = (
+        "Normals of the test that raise an alarm, pooled; in brackets, on how many cuts that is within chance (99 %)."
+    )
     return Sheet("False alarms", heads, rows, note)
 
 
@@ -140,15 +146,15 @@ def estimates(summary: JSON, varies: str | None) -> Sheet:
     """The contamination that anodiff tells, beside the truth."""
     rows = [
         [
-            level_name(varies, row["level"]) or "training rows",
+            level_value(varies, row["level"]) if varies else "-",
             share(row["true_median"]),
             share(row["estimate_median"]),
-            f"{row['within_factor_two']} of {row['of_sets']}",
+            f"{row['within_factor_two']} of {row['of_sets']}" if row["of_sets"] else "-",
         ]
         for row in summary["contamination"]
     ]
-    heads = ["level", "true (median)", "estimated (median)", "sets within a factor of two"]
-    return Sheet("Contamination that anodiff estimates", heads, rows)
+    heads = ["level", "true (median)", "estimated (median)", "sets within x 2"]
+    return Sheet("Share of anomalies among the training rows, as anodiff estimates it", heads, rows)
 
 
 def number(value: Any, digits: int = 1) -> str:
@@ -163,6 +169,10 @@ def number(value: Any, digits: int = 1) -> str:
 def share(value: float | None) -> str:
     """A share as per cent."""
     return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _with_loss(value: float | None, gap: JSON | None) -> str:
+    return number(value) + (f" ({points(gap)})" if gap else "")
 
 
 def _signed(gap: JSON | None) -> str:

@@ -1,7 +1,7 @@
 """Which rows train and which are the test: row numbers, nothing else, so that every kind of table is cut alike.
 
-The split in file order is that of Livernoche and others, "On diffusion modeling for anomaly detection", 2024, rebuilt from
-its description: small sets are resampled before they are cut.
+The split in file order is that of Livernoche and others, "On diffusion modeling for anomaly detection", 2024, rebuilt
+from its description: small sets are resampled before they are cut.
 """
 
 from dataclasses import dataclass, replace
@@ -65,7 +65,7 @@ def resized(rows: int, seed: int) -> np.ndarray:
     return draw.choice(np.arange(rows), MOST, replace=False) if rows > MOST else np.arange(rows)
 
 
-def in_file_order(X: Rows, y: np.ndarray, seed: int) -> Split:
+def in_file_order(_: Rows, y: np.ndarray, seed: int) -> Split:
     """The first half of the normals trains, after resizing; the others and all anomalies are the test."""
     return _halves(resized(len(y), seed), y)
 
@@ -76,7 +76,7 @@ def in_shuffled_order(X: Rows, y: np.ndarray, seed: int) -> Split:
     return _halves(np.random.RandomState(seed).permutation(np.sort(first))[:MOST], y)
 
 
-def whole(X: Rows, y: np.ndarray, seed: int) -> Split:
+def whole(_: Rows, y: np.ndarray, seed: int) -> Split:
     """A bootstrap of all rows trains; all rows, after resizing, are the test."""
     kept = resized(len(y), seed)
     train = np.random.RandomState(seed).choice(kept, len(kept), replace=True)
@@ -99,21 +99,23 @@ def _contaminated(found: Split, y: np.ndarray, seed: int, level: Level, levels: 
     held = min(most, max(wanted.values()))
     moved = abnormal[: min(most, wanted[level])]
     if level and not len(moved):
-        raise Unserved(f"{100 * float(level):g} % of {len(found.train)} training rows need more than half of its anomalies.")
+        raise Unserved(
+            f"{100 * float(level):g} % of {len(found.train)} training rows need more than half of its anomalies."
+        )
     train = np.random.RandomState(seed).permutation(np.concatenate([found.train, moved]))
     return replace(
         found, train=train, test=np.concatenate([others, abnormal[held:]]), contamination=len(moved) / len(train)
     )
 
 
-def _small(found: Split, y: np.ndarray, seed: int, level: Level, levels: tuple[Level, ...]) -> Split:
+def _small(found: Split, _y: np.ndarray, _seed: int, level: Level, _levels: tuple[Level, ...]) -> Split:
     rows = int(level or 0)
     if len(found.train) < rows:
         raise Unserved(f"it has {len(found.train)} training rows, not {rows}.")
     return replace(found, train=found.train[:rows])
 
 
-def _examples(found: Split, y: np.ndarray, seed: int, level: Level, levels: tuple[Level, ...]) -> Split:
+def _examples(found: Split, y: np.ndarray, seed: int, level: Level, _: tuple[Level, ...]) -> Split:
     """Take known anomalies out of the test, the same ones at every level, and give the first few to fit."""
     abnormal, others = _parted(found, y, seed)
     most = EXAMPLES if len(abnormal) >= 2 * EXAMPLES else len(abnormal) // 2

@@ -70,7 +70,7 @@ def _method(book: Book, method: str, level: Level) -> JSON:
 
 
 def _false_alarms(book: Book, method: str, level: Level) -> JSON:
-    """Share of unseen normals that raise an alarm: pooled, and on how many cuts within the 99 % interval of the rate."""
+    """Share of unseen normals that raise an alarm, and on how many cuts it is within the rate's 99 % interval."""
     cuts = {(s["set"], s["seed"], s["level"]): s for s in book.results.splits}
     found: JSON = {}
     for rate in RATES:

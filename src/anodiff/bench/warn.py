@@ -16,11 +16,11 @@ def _leaks(book: Book) -> list[str]:
     sets = sorted({s["set"] for s in leaky})
     why = {
         "whole": "this protocol judges the rows it learnt from, so copies are expected",
-        "file": "sets of fewer than 1,000 rows are resampled before they are cut, so copies are expected",
+        "file": "duplicates stay, and sets of fewer than 1,000 rows are resampled before they are cut: expected here",
     }.get(book.plan.split, "whatever remembers rows looks better than it is")
     return [
-        f"leak: on {len(sets)} of {len(book.results.sets)} sets more than 1 % of the test's normals have a copy among the "
-        f"training rows (most: {worst['set']}, {100 * worst['copies_near']:.0f} %); {why}."
+        f"leak: on {len(sets)} of {len(book.results.sets)} sets more than 1 % of the test's normals have a copy among "
+        f"the training rows (most: {worst['set']}, {100 * worst['copies_near']:.0f} %); {why}."
     ]
 
 
@@ -30,8 +30,8 @@ def _transductive(book: Book) -> list[str]:
         if record.get("transductive"):
             found.setdefault(record["method"], set()).add(record["set"])
     return [
-        f"{name} scores a row by the other rows of the test (on {len(sets)} of {len(book.results.sets)} sets, a row scored "
-        "alone gets another score): its numbers used test data, and one row at a time it would not reach them."
+        f"{name} scores a row by the other rows of the test (on {len(sets)} of {len(book.results.sets)} sets, a row "
+        "scored alone gets another score): its numbers used test data, and one row at a time it would not reach them."
         for name, sets in found.items()
     ]
 
@@ -49,17 +49,16 @@ def _failures(book: Book) -> list[str]:
 
 
 def _skipped(book: Book) -> list[str]:
-    found: dict[tuple[object, str], set[str]] = {}
+    found: dict[object, dict[str, str]] = {}
     for split in book.results.splits:
         if split["skipped"]:
-            found.setdefault((split["level"], split["skipped"]), set()).add(split["set"])
-    levels: dict[object, set[str]] = {}
-    for (level, _), sets in found.items():
-        levels.setdefault(level, set()).update(sets)
-    examples = {level: reason for (level, reason) in found}
-    return [
-        f"level {level} cannot be had of {_some(sorted(sets))}: {examples[level]}" for level, sets in levels.items()
-    ]
+            found.setdefault(split["level"], {})[split["set"]] = split["skipped"]
+    told = []
+    for level, sets in found.items():
+        name, reason = next(iter(sets.items()))
+        at = "it" if level is None else f"level {level}"
+        told.append(f"{at} cannot be had of {_some(sorted(sets))}; {name}: {reason}")
+    return told
 
 
 def _some(names: list[str]) -> str:

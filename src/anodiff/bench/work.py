@@ -9,7 +9,7 @@ from anodiff.bench.cut import Cut, cut
 from anodiff.bench.judge import judged
 from anodiff.bench.leaks import copies
 from anodiff.bench.protocols import Level
-from anodiff.bench.sets import DataSet, Source
+from anodiff.bench.sets import Source
 from anodiff.bench.settings import Settings
 from anodiff.bench.splits import Unserved
 from anodiff.types import JSON, Scores
@@ -68,7 +68,7 @@ def perform(job: Job, skip: frozenset[tuple[Level, str]] = frozenset()) -> Itera
             if (level, method) in skip:
                 continue
             yield Begun(level, method)
-            record, scores = _record(method, job, data, found, level, full)
+            record, scores = _record(method, job, found, level, full)
             yield Found("record", {**at, "method": method, **record})
             if method == OURS and full is None and settings.plan().varies == "budget" and level is None:
                 full = scores
@@ -85,9 +85,7 @@ def failure(sentence: str) -> JSON:
     return {"status": "failed", "error": " ".join(sentence.split())[:300] or "it failed without a word"}
 
 
-def _record(
-    method: str, job: Job, data: DataSet, found: Cut, level: Level, full: Scores | None
-) -> tuple[JSON, Scores | None]:
+def _record(method: str, job: Job, found: Cut, level: Level, full: Scores | None) -> tuple[JSON, Scores | None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

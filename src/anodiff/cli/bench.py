@@ -29,8 +29,12 @@ ProtocolName = Annotated[
 Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column that says which rows are anomalies.")]
 Anomaly = Annotated[str | None, typer.Option(metavar="VALUE", help="The value of that column that is abnormal.")]
 RivalNames = Annotated[
-    str, typer.Option(metavar="A,B", help="knn, knn50, knn-mean, dte-np, iforest, lof, pca, ecod, mcd, ocsvm; "
-                      "package.module.Class(x=1); anodiff:RECIPE; all; none.")
+    str,
+    typer.Option(
+        metavar="A,B",
+        help="knn, knn50, knn-mean, dte-np, iforest, lof, pca, ecod, mcd, ocsvm; "
+        "package.module.Class(x=1); anodiff:RECIPE; all; none.",
+    ),
 ]
 Budget = Annotated[int | None, typer.Option(min=1, help="Network evaluations per row for anodiff; else its default.")]
 Jobs = Annotated[int, typer.Option(min=0, help="Processes; 0 works in this one, without a limit of time.")]
@@ -185,7 +189,12 @@ def follow(finished: Iterable["Finished"], terminal: Terminal) -> None:
 
     console = Console(stderr=True)
     hidden = terminal.quiet or terminal.json or not console.is_terminal
-    parts: tuple[Any, ...] = (MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    parts: tuple[Any, ...] = (
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
     with Progress(*parts, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("", total=None)
         for each in finished:

@@ -1,4 +1,4 @@
-"""What `anodiff bench` says to people in a hurry: the verdict, one table, warnings, where the files are, what is next."""
+"""What `anodiff bench` says to people in a hurry: the verdict, a table, warnings, where the files are, what is next."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ def in_words(results: "Results", folder: Path, written: list[str]) -> list[Any]:
         f"[bold]{inert(head)}[/]",
         *(inert(line) for line in rest),
         "",
-        *(drawn(sheet) for sheet in chosen(summary, varies)),
+        *(part for sheet in chosen(summary, varies) for part in (drawn(sheet, summary["sets"]), "")),
         f"[dim]{inert(note(summary))}[/]",
         *(["", *(f"[yellow]warning[/] {inert(each)}" for each in warnings)] if warnings else []),
         "",
@@ -53,7 +53,7 @@ def chosen(summary: dict[str, Any], varies: str | None) -> list["Sheet"]:
 
 def note(summary: dict[str, Any]) -> str:
     """What the columns mean, in a line."""
-    said = f"Means over {summary['sets']} sets, intervals of 95 % over {summary['over']}."
+    said = f"Means over {summary['sets']} {'set' if summary['sets'] == 1 else 'sets'}, intervals of 95 % over {summary['over']}."
     made = any(name.startswith("made") for name in summary["metrics"])
     last = " Made anomalies are no real ones." if made else ""
     return f"{said} s: fit and score of a split; MB: what memory grew by, at most.{last}"
@@ -72,15 +72,24 @@ def worst_losses(summary: dict[str, Any]) -> list[str]:
     return [f"worst losses of anodiff, in points: {told}."] if told else []
 
 
-def drawn(sheet: "Sheet") -> Any:
+def drawn(sheet: "Sheet", sets: int) -> Any:
     """A sheet for the terminal, in 80 columns where that can be; anodiff's own row stands out."""
     from rich.table import Table
 
-    kept = [i for i, head in enumerate(sheet.heads) if head not in DETAILS]
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    kept = [i for i, head in enumerate(sheet.heads) if head not in DETAILS and (sets > 1 or head != "won : lost")]
+    title = None if sheet.title == "Methods" else inert(sheet.title)
+    table = Table(
+        title=title, title_justify="left", title_style="dim", box=None, padding=(0, 2, 0, 0), header_style="dim"
+    )
     for i in kept:
         fixed = sheet.heads[i] == AHEAD
-        table.add_column(inert(sheet.heads[i]), justify="right" if i else "left", no_wrap=fixed, overflow="fold")
+        table.add_column(
+            inert(sheet.heads[i]),
+            justify="right" if i else "left",
+            no_wrap=fixed,
+            overflow="fold",
+            min_width=7 * (i == 0),
+        )
     for row in sheet.rows:
         cells = [short(row[0]), *row[1:]]
         table.add_row(*(inert(cells[i]) for i in kept), style="bold" if row[0] == "anodiff" else "")

@@ -138,8 +138,8 @@ def ragged_interval(
 ) -> Interval:
     """`paired_interval` where sets have seeds of different number: ours minus theirs, one array `(seeds,)` per set.
 
-    The estimate is the mean over sets of the mean over their seeds. Of one set alone, seeds are drawn: the interval then
-    says what other splits of that set would give, and nothing on other sets.
+    The estimate is the mean over sets of the mean over their seeds. Of one set alone, seeds are drawn: the interval
+    then says what other splits of that set would give, and nothing on other sets.
 
     >>> ragged_interval([np.array([1.0, 3.0]), np.array([2.0])]).value
     2.0

@@ -70,7 +70,7 @@ def average_ranks(values: Mapping[str, np.ndarray], alpha: float = 0.05) -> Rank
     order = np.argsort(ranks.mean(1), kind="stable")
     names = list(values)
     found = {names[i]: float(ranks[i].mean()) for i in order}
-    return Ranks(found, ranks.shape[1], _friedman(ranks), critical_difference(*ranks.shape, alpha))
+    return Ranks(found, ranks.shape[1], _friedman(ranks), critical_difference(len(ranks), ranks.shape[1], alpha))
 
 
 def _friedman(ranks: np.ndarray) -> float:
