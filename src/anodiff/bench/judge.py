@@ -50,7 +50,7 @@ def _checked(scores: Scores, rows: int) -> Scores:
     if scores.shape != (rows,) or np.isnan(scores).any():
         bad = int(np.isnan(scores).sum())
         raise Unreadable(f"it gave scores of shape {scores.shape} for {rows} rows, {bad} of them NaN.")
-    return np.clip(scores, -HUGE, HUGE)
+    return np.asarray(np.clip(scores, -HUGE, HUGE))
 
 
 def _ranking(y: np.ndarray, scores: Scores) -> JSON:

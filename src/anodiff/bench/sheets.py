@@ -30,7 +30,7 @@ def methods(at: JSON, summary: JSON, varies: str | None) -> Sheet:
             row["method"],
             *(number(row[name]) for name in metrics),
             *([] if made else [number(row["oracle_f1"])]),
-            *(share(row["false_alarms"].get(rate, {}).get("pooled")) for rate in rates),
+            *(_percent(row["false_alarms"].get(rate)) for rate in rates),
             _ahead(gaps.get(row["method"], {}).get(first)),
             _won(gaps.get(row["method"], {}).get(first)),
             *costs(row),
@@ -50,8 +50,8 @@ def methods(at: JSON, summary: JSON, varies: str | None) -> Sheet:
     return Sheet(title, heads, rows, _note(summary))
 
 
-HEADS = {"made_swapped_auroc": "made, swapped", "made_pushed_auroc": "made, pushed"}
-MADE_TITLE = "AUROC on made anomalies, and held-out rows that raise an alarm where 1, 5, 10 % were asked for"
+HEADS = {"made_swapped_auroc": "made swapped", "made_pushed_auroc": "made pushed"}
+MADE_TITLE = "AUROC on made anomalies, and % of held-out rows that raise an alarm, asked for 1, 5, 10 %"
 COSTS = ["s", "s, in all", "MB"]
 
 
@@ -185,6 +185,10 @@ def _ahead(gap: JSON | None) -> str:
 
 def _won(gap: JSON | None) -> str:
     return "" if not gap else f"{gap['wins']} : {gap['losses']}"
+
+
+def _percent(found: JSON | None) -> str:
+    return "-" if not found else number(100 * found["pooled"])
 
 
 def _alarm(found: JSON | None) -> str:

@@ -53,7 +53,8 @@ def chosen(summary: dict[str, Any], varies: str | None) -> list["Sheet"]:
 
 def note(summary: dict[str, Any]) -> str:
     """What the columns mean, in a line."""
-    said = f"Means over {summary['sets']} {'set' if summary['sets'] == 1 else 'sets'}, intervals of 95 % over {summary['over']}."
+    sets = "1 set" if summary["sets"] == 1 else f"{summary['sets']} sets"
+    said = f"Means over {sets}, intervals of 95 % over {summary['over']}."
     made = any(name.startswith("made") for name in summary["metrics"])
     last = " Made anomalies are no real ones." if made else ""
     return f"{said} s: fit and score of a split; MB: what memory grew by, at most.{last}"
@@ -88,7 +89,7 @@ def drawn(sheet: "Sheet", sets: int) -> Any:
             justify="right" if i else "left",
             no_wrap=fixed,
             overflow="fold",
-            min_width=7 * (i == 0),
+            min_width=7 if i < 3 else None,
         )
     for row in sheet.rows:
         cells = [short(row[0]), *row[1:]]
