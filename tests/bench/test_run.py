@@ -121,10 +121,10 @@ def test_workers_give_what_this_process_gives_and_end_what_does_not_end(
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     rivals = ("slow_rival.Slow", "slow_rival.Deadly", "knn")
-    chosen = asked(sets, seeds=1, sets=("one",), rivals=rivals, rival_seconds=1.5)
+    chosen = asked(sets, seeds=1, sets=("one",), rivals=rivals, rival_seconds=1)
     results = run(chosen, tmp_path / "crew", jobs=1)
     found = {record["method"]: record for record in results.records}
-    assert "stopped after 1.5 seconds" in found["slow_rival.Slow"]["error"]
+    assert "stopped after 1 seconds" in found["slow_rival.Slow"]["error"]
     assert "process died" in found["slow_rival.Deadly"]["error"]
     assert len(results.records) == 4
     assert any("slow_rival.Slow failed on one" in each for each in results.summary["warnings"])

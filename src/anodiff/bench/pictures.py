@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -130,20 +129,18 @@ def curve_picture(points: list[JSON], summary: JSON) -> Figure:
 
 
 def _rivals(axes: Axes, summary: JSON, low: float, high: float) -> None:
-    """The three best rivals, where they do not squeeze the curve."""
+    """The three best rivals, where they do not squeeze the curve; those that are level share a label."""
     metric = summary["metrics"][0]
     rows = [row for row in summary["levels"][0]["methods"] if row["method"] != OURS and row[metric] is not None]
     room = max(high - low, 1.0)
     near = [row for row in rows if low - 2 * room <= row[metric] <= high + 2 * room][:3]
-    apart = np.argsort([row[metric] for row in near])
-    for i in apart:
-        axes.axhline(near[i][metric], color=FAINT, lw=1.2, zorder=1)
-        axes.annotate(
-            near[i]["method"],
-            (1.0, near[i][metric]),
-            xycoords=("axes fraction", "data"),
-            ha="right",
-            va="bottom",
-            fontsize=8,
-            color=CALM,
-        )
+    labels: list[tuple[float, str]] = []
+    for row in sorted(near, key=lambda row: -row[metric]):
+        axes.axhline(row[metric], color=FAINT, lw=1.2, zorder=1)
+        if labels and labels[-1][0] - row[metric] < room / 10:
+            labels[-1] = (labels[-1][0], f"{labels[-1][1]}, {row['method']}")
+        else:
+            labels.append((row[metric], row["method"]))
+    for value, text in labels:
+        place = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
+        axes.annotate(text, (1.0, value), fontsize=8, color=CALM, **place)
