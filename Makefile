@@ -33,9 +33,8 @@ lint: $(READY) docs  ## Style, types, layers, documentation
 docs: $(READY)  ## The documentation as html in docs/_build; warnings are errors
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
 
-bench: $(READY)  ## Measure again what the README shows
-	$(BIN)/python benchmarks/speed.py
-	for protocol in shuffled published fresh; do $(BIN)/python benchmarks/tables.py --protocol $$protocol $(ARGS); done
+bench: $(READY)  ## Measure again what the docs show (hours; it goes on where it was cut off)
+	PATH="$(CURDIR)/$(BIN):$$PATH" JOBS=$(WORKERS) bash benchmarks/all.sh
 
 lock:  ## Pin today's versions of everything
 	rm -rf .venv-lock

@@ -14,10 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import machine
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from anodiff.bench.machine import describe, versions
 
 COMMAND = """
 import re
@@ -79,6 +80,37 @@ def stream(rows):
     return {"rows": rows, "seconds": seconds, "peak_megabytes": int(done.stdout.split()[-1]) / 1024}
 
 
+def large():
+    """100,000 x 100 fitted."""
+    from anodiff import Detector
+
+    normal = table(100_000, columns=100)
+    start = time.perf_counter()
+    Detector().fit(normal)
+    seconds = time.perf_counter() - start
+    return {"fit_seconds": seconds, "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def per_row(rows):
+    """Cost of scoring a row after fitting so many, beside exact nearest neighbours' on the same rows."""
+    from sklearn.neighbors import NearestNeighbors
+
+    from anodiff import Detector
+
+    normal, new = table(rows), table(2_000, seed=2)
+    detector, near = Detector().fit(normal), NearestNeighbors(n_neighbors=5, algorithm="brute").fit(normal)
+    found = {"rows": rows}
+    for name, score in (("anodiff", detector.decision_function), ("knn", near.kneighbors)):
+        score(new[:64])
+        start = time.perf_counter()
+        score(new)
+        found[f"{name}_microseconds_per_row"] = 1e6 * (time.perf_counter() - start) / len(new)
+    return found
+
+
+CALLS = {"main_job": main_job, "large": large, "stream": stream, "per_row": per_row}
+
+
 def alone(call):
     """A measurement in a fresh process."""
     done = subprocess.run([sys.executable, __file__, call], check=True, capture_output=True, text=True)
@@ -88,11 +120,13 @@ def alone(call):
 def main():
     if len(sys.argv) > 1:
         name, _, rows = sys.argv[1].partition(":")
-        print(json.dumps(stream(int(rows)) if name == "stream" else main_job()))
+        print(json.dumps(CALLS[name](*([int(rows)] if rows else []))))
         return
     found = {
-        "machine": machine.describe(),
+        "machine": describe() | versions(),
         "main_job": [alone("main_job") for _ in range(3)],
+        "large": alone("large"),
+        "per_row": [alone(f"per_row:{rows}") for rows in (5_000, 20_000, 50_000, 100_000)],
         "stream": [alone(f"stream:{rows}") for rows in (100_000, 1_000_000)],
     }
     RESULTS.mkdir(exist_ok=True)

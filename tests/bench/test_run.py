@@ -173,6 +173,6 @@ def test_one_class_and_few_rows_are_refused(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{name}.npz", X=np.random.default_rng(0).normal(size=(len(y), 2)), y=y)
         with pytest.raises(Unreadable, match=name):
             prepare(asked(tmp_path / f"{name}.npz"), tmp_path / "out", "", False)
+    save(tmp_path, "good")
     with pytest.raises(Misfit, match="has labels"):
-        save(tmp_path, "good")
         prepare(asked(tmp_path / "good.npz", protocol="unlabelled"), tmp_path / "out", "", False)

@@ -73,7 +73,7 @@ def test_friedman_is_scipys_and_groups_are_runs() -> None:
     values = {name: draw.normal(mean, 1, 20).round(1) for name, mean in {"a": 3, "b": 2.6, "c": 1.0, "d": 0.0}.items()}
     found = average_ranks(values)
     assert found.p == pytest.approx(stats.friedmanchisquare(*values.values()).pvalue)
-    assert list(found.ranks)[0] == "a"
+    assert next(iter(found.ranks)) == "a"
     assert sum(found.ranks.values()) == pytest.approx(10)
     for group in found.groups:
         assert found.ranks[group[-1]] - found.ranks[group[0]] <= found.distance

@@ -4,8 +4,8 @@ import numpy as np
 
 from anodiff.bench.protocols import PROTOCOLS
 from anodiff.bench.results import Results
-from anodiff.bench.settings import Settings
 from anodiff.bench.sets import Source
+from anodiff.bench.settings import Settings
 
 
 def table(rows: int = 240, bad: int = 24, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -101,7 +101,10 @@ def _column(column: pa.ChunkedArray) -> np.ndarray:
         return np.full(len(column), np.nan)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return np.array(column.to_pylist(), dtype=object)
-    return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy())
+    try:
+        return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy())
+    except pa.ArrowException:  # durations, times of day, lists: as their texts
+        return np.array([None if cell is None else str(cell) for cell in column.to_pylist()], dtype=object)
 
 
 def _blocks(train: np.ndarray, test: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -141,6 +141,6 @@ def _rivals(axes: Axes, summary: JSON, low: float, high: float) -> None:
             labels[-1] = (labels[-1][0], f"{labels[-1][1]}, {row['method']}")
         else:
             labels.append((row[metric], row["method"]))
+    across = axes.get_yaxis_transform()
     for value, text in labels:
-        place = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
-        axes.annotate(text, (1.0, value), fontsize=8, color=CALM, **place)
+        axes.text(1.0, value, text, transform=across, ha="right", va="bottom", fontsize=8, color=CALM)

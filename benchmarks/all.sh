@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Every recorded run, in the order of docs/benchmarks.md; each goes on where it was cut off. JOBS is the number of processes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+record() { anodiff bench --protocol "$1" --seeds 5 --jobs "${JOBS:-2}" -o "benchmarks/results/$1" "${@:2}"; }
+
+record published
+record shuffled
+record unsupervised
+record contaminated --rivals knn,knn50,knn-mean,iforest,pca
+record small
+record missing --rivals knn,knn-mean,iforest,pca
+record mixed
+record fresh
+record examples --rivals knn-mean
+record anytime --rivals knn,knn-mean,iforest
+python benchmarks/speed.py
+python benchmarks/page.py
