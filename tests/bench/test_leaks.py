@@ -33,6 +33,15 @@ def test_copies_are_counted_exact_and_near() -> None:
     assert found["leaky"]
 
 
+def test_jittered_copies_are_close() -> None:
+    before = clean()
+    leaked = before.flat_test.copy()
+    leaked[:20] = before.flat_train[:20] + 1e-4
+    found = copies(replace(before, flat_test=leaked), 0)
+    assert (found["copies_near"], found["leaky"]) == (0, True)
+    assert found["copies_close"] == 20 / (before.y == 0).sum()
+
+
 def test_resampling_before_the_split_leaks() -> None:
     found = copies(cut(PROTOCOLS["published"], DataSet("toy", *table(), ""), 0, None, (None,)), 0)
     assert found["copies_exact"] > 0.5

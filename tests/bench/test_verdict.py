@@ -89,7 +89,7 @@ def test_the_page_and_the_pictures_say_oracle_and_losses(tmp_path) -> None:
     assert "Nemenyi" in text
     assert draw(results.summary, None, tmp_path) == ["ranks.png", "ranks.svg"]
     assert (tmp_path / "ranks.png").read_bytes()[:4] == b"\x89PNG"
-    assert "not told apart" in (tmp_path / "ranks.svg").read_text() or (tmp_path / "ranks.svg").stat().st_size > 5_000
+    assert (tmp_path / "ranks.svg").read_text().count("<path") > 20
 
 
 def test_compare_says_what_differs_and_by_how_much() -> None:

@@ -10,6 +10,8 @@ from anodiff.types import JSON, Scores
 
 SAMPLE, NEAR, TOLERATED = 2_000, 1e-6, 0.01
 """Test rows looked at; how near a copy is, in spreads of a column; the share of copies that is not warned of."""
+CLOSE, TOLERATED_CLOSE = 0.01, 0.05
+"""A row is suspiciously close within this part of the usual distance; the share of such rows that is not warned of."""
 ALONE = 64
 """Test rows that are scored again, without the others."""
 Score = Callable[[np.ndarray], Scores]
@@ -19,21 +21,34 @@ def copies(cut: Cut, seed: int) -> JSON:
     """The share of the test's normals that have a copy among the training rows.
 
     `exact` ones are equal in every cell as the rivals see it; `near` ones, which include them, within 1e-6 spreads in
-    every cell. Of many test rows a seeded sample is looked at.
+    every cell; `close` ones, which include both, within a hundredth of the usual (median) distance of a training row
+    from its nearest other. Of many rows a seeded sample is looked at.
     """
+    draw = np.random.default_rng(seed)
     normal = np.flatnonzero(cut.y == 0)
     if len(normal) > SAMPLE:
-        normal = np.random.default_rng(seed).choice(normal, SAMPLE, replace=False)
+        normal = draw.choice(normal, SAMPLE, replace=False)
     rows = cut.flat_test[normal]
     finder = NearestNeighbors(n_neighbors=1).fit(cut.flat_train)
-    nearest = cut.flat_train[finder.kneighbors(rows, return_distance=False)[:, 0]]
-    gap = np.abs(rows - nearest).max(1)
+    distance, nearest = (found[:, 0] for found in finder.kneighbors(rows))
+    gap = np.abs(rows - cut.flat_train[nearest]).max(1)
+    exact, near = float((gap == 0).mean()), float((gap <= NEAR).mean())
+    close = float(((distance < CLOSE * _usual(finder, cut.flat_train, draw)) | (gap <= NEAR)).mean())
     return {
-        "copies_exact": float((gap == 0).mean()),
-        "copies_near": float((gap <= NEAR).mean()),
+        "copies_exact": exact,
+        "copies_near": near,
+        "copies_close": close,
         "copies_looked_at": len(normal),
-        "leaky": bool((gap <= NEAR).mean() > TOLERATED),
+        "leaky": near > TOLERATED or close > TOLERATED_CLOSE,
     }
+
+
+def _usual(finder: NearestNeighbors, train: np.ndarray, draw: np.random.Generator) -> float:
+    """The median distance of a training row from its nearest other that is not its copy; 0 where all are copies."""
+    rows = train if len(train) <= SAMPLE else train[draw.choice(len(train), SAMPLE, replace=False)]
+    distances = finder.kneighbors(rows, n_neighbors=min(3, len(train)))[0][:, 1:].ravel()
+    apart = distances[distances > NEAR]
+    return float(np.median(apart)) if len(apart) else 0.0
 
 
 def depends_on_the_rest(whole: Scores, few: np.ndarray, alone: Scores) -> bool:

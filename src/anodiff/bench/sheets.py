@@ -115,7 +115,8 @@ def false_alarms(at: JSON) -> Sheet:
     ]
     heads = ["method", *(f"{100 * float(rate):g} % wanted" for rate in rates)]
     note = (
-        "Normals of the test that raise an alarm, pooled; in brackets, on how many cuts that is within chance (99 %)."
+        "Normals of the test that raise an alarm, pooled; in brackets, on how many cuts that is within chance (99 %). "
+        "Every threshold comes from scores of training rows alone."
     )
     return Sheet("False alarms", heads, rows, note)
 

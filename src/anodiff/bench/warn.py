@@ -1,15 +1,18 @@
 """What a reader must know before believing the numbers, in sentences."""
 
+from anodiff.bench.leaks import TOLERATED
 from anodiff.bench.values import OURS, Book
+
+FEW = 5
 
 
 def warnings(book: Book) -> list[str]:
     """Leaks, scores that look at the rest of the test, failures, what was skipped, the worst losses."""
-    return [*_leaks(book), *_transductive(book), *_failures(book), *_skipped(book)]
+    return [*_leaks(book), *_close(book), *_transductive(book), *_failures(book), *_skipped(book), *_few(book)]
 
 
 def _leaks(book: Book) -> list[str]:
-    leaky = [s for s in book.results.splits if s.get("leaky")]
+    leaky = [s for s in book.results.splits if s.get("leaky") and s["copies_near"] > TOLERATED]
     if not leaky:
         return []
     worst = max(leaky, key=lambda s: s["copies_near"])
@@ -22,6 +25,28 @@ def _leaks(book: Book) -> list[str]:
         f"leak: on {len(sets)} of {len(book.results.sets)} sets more than 1 % of the test's normals have a copy among "
         f"the training rows (most: {worst['set']}, {100 * worst['copies_near']:.0f} %); {why}."
     ]
+
+
+def _close(book: Book) -> list[str]:
+    close = [s for s in book.results.splits if s.get("leaky") and s["copies_near"] <= TOLERATED]
+    if not close:
+        return []
+    worst = max(close, key=lambda s: s["copies_close"])
+    return [
+        f"leak: on {len({s['set'] for s in close})} of {len(book.results.sets)} sets more than 5 % of the test's "
+        f"normals lie within a hundredth of the usual distance of a training row (most: {worst['set']}, "
+        f"{100 * worst['copies_close']:.0f} %); are they near-duplicates, such as neighbours in time?"
+    ]
+
+
+def _few(book: Book) -> list[str]:
+    """A bootstrap over a handful of things is narrower than what it stands for."""
+    sets = {r["set"] for r in book.results.records}
+    seeds = {r["seed"] for r in book.results.records}
+    count, what = (len(sets), "sets") if len(sets) > 1 else (len(seeds), "seeds")
+    if not 1 < count < FEW or not book.settings.rivals:
+        return []
+    return [f"intervals over {count} {what} are too narrow: with fewer than {FEW}, chance alone often wins every one."]
 
 
 def _transductive(book: Book) -> list[str]:
