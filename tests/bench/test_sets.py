@@ -111,3 +111,12 @@ def test_levels_are_read_and_checked() -> None:
     }.items():
         with pytest.raises(Misfit):
             levels(protocol(name), text)
+
+
+def test_dropped_columns_are_seen_by_nobody(tmp_path: Path) -> None:
+    rows = pa.table({"id": range(50), "n": np.arange(50.0), "y": [0] * 45 + [1] * 5})
+    pq.write_table(rows, tmp_path / "frame.parquet")
+    (source,) = sources(str(tmp_path), PLAN, "y", drop=("id",))
+    assert source.load().X.names == ["n"]
+    with pytest.raises(Misfit, match="cannot drop ID"):
+        sources(str(tmp_path), PLAN, "y", drop=("ID",))[0].load()

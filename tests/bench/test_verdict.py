@@ -85,7 +85,7 @@ def test_the_page_and_the_pictures_say_oracle_and_losses(tmp_path) -> None:
     results.summary = plain(verdict(results))
     text = page(results, "made up")
     assert "oracle F1" in text
-    assert "| ahead | s0 | -2.5 |" in text
+    assert "| 0 : 8 | -2.5, s0 | 8 |" in text
     assert "Nemenyi" in text
     assert draw(results.summary, None, tmp_path) == ["ranks.png", "ranks.svg"]
     assert (tmp_path / "ranks.png").read_bytes()[:4] == b"\x89PNG"

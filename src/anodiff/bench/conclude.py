@@ -53,6 +53,7 @@ def command(settings: Settings, folder: Path, jobs: int) -> str:
         value: Any = getattr(settings, name)
         if value != usual[name] or name == "rivals":
             words += [f"--{option}", (",".join(value) or "none") if isinstance(value, tuple) else str(value)]
+    words += [word for name in settings.drop for word in ("--drop", name)]
     for name, value in settings.changes.items():
         words += ["--set", f"{name}={value}"]
     words += ["--jobs", str(jobs)] if jobs != 1 else []

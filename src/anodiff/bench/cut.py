@@ -9,7 +9,7 @@ from anodiff.bench.cells import deleted, flat, joined, standardised, take, width
 from anodiff.bench.made import MAKERS
 from anodiff.bench.protocols import Level, Protocol
 from anodiff.bench.sets import DataSet, Rows
-from anodiff.bench.splits import Split, split
+from anodiff.bench.splits import MOST, Split, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +85,9 @@ def _holed(X: Rows, seed: int, level: Level) -> Rows:
 
 
 def _with_made(X: Rows, seed: int) -> Cut:
-    """Half of the rows train; the others, and anomalies made from them, are the test."""
-    order = np.random.RandomState(seed).permutation(len(X))
-    train, held = np.sort(order[: len(X) // 2]), np.sort(order[len(X) // 2 :])
+    """Half of the rows, at most 50,000 of them, train; the others, and anomalies made from them, are the test."""
+    order = np.random.RandomState(seed).permutation(len(X))[:MOST]
+    train, held = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
     normal = take(X, held)
     made = {name: found for name, make in MAKERS.items() if (found := make(normal, seed)) is not None}
     test = joined([normal, *(rows for rows, _ in made.values())])

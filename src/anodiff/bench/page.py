@@ -33,7 +33,7 @@ def all_sheets(summary: JSON, varies: str | None) -> list[Sheet]:
     found += [sheets.methods(at, summary, varies) for at in (levels[:1] if varies == "budget" else levels)]
     found += [sheets.losses(summary, varies)] if summary["losses"] and varies and varies != "budget" else []
     found += [sheets.estimates(summary, varies)] if summary["contamination"] else []
-    found += [sheets.worst(at, metrics[0]) for at in levels[:1] if at["against"] and len(metrics)]
+    found += [sheets.against(at, metrics, varies) for at in levels if at["against"] and metrics]
     found += [sheets.false_alarms(at) for at in levels[:1]]
     found += [sheets.published(table) for table in summary["published"]]
     return [sheet for sheet in found if sheet.rows]

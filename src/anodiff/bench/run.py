@@ -38,7 +38,7 @@ def prepare(settings: Settings, folder: Path, command: str, overwrite: bool) -> 
     for name in settings.rivals:
         check(name)
     recipe("table" if settings.recipe == "auto" else settings.recipe, settings.changes or None)
-    found = sources(settings.data, plan, settings.label, settings.anomaly, settings.sets)
+    found = sources(settings.data, plan, settings.label, settings.anomaly, settings.sets, settings.drop)
     sets = {source.name: _facts(source, settings) for source in found}
     fresh = Results(settings, sets, describe(), versions(), command)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import sklearn.datasets
 from anodiff.bench.labels import check_labels, parted
 from anodiff.bench.protocols import Protocol
 from anodiff.data import Table, benchmarks, read
+from anodiff.data.drop import check_droppable, without
 from anodiff.types import Misfit, Unreadable
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".parquet", ".pq", ".gz")
@@ -37,6 +38,7 @@ class Source:
     path: str | None = None
     label: str | None = None
     anomaly: str | None = None
+    drop: tuple[str, ...] = ()
 
     def load(self) -> DataSet:
         """Read the set.
@@ -53,6 +55,8 @@ class Source:
 
     def _read(self, path: Path) -> tuple[Rows, np.ndarray | None]:
         table = read(path)
+        check_droppable(table, self.drop)
+        table = without(table, self.drop)
         if self.label is not None:
             return _plain(*parted(table, self.label, self.anomaly, self.name))
         y = _y(path) if path.suffix == ".npz" else None
@@ -69,9 +73,14 @@ def fingerprint(X: Rows, y: np.ndarray | None = None) -> str:
 
 
 def sources(
-    data: str | None, protocol: Protocol, label: str | None, anomaly: str | None, chosen: Sequence[str] | None
+    data: str | None,
+    protocol: Protocol,
+    label: str | None = None,
+    anomaly: str | None = None,
+    chosen: Sequence[str] | None = None,
+    drop: tuple[str, ...] = (),
 ) -> list[Source]:
-    """The sets that the user means, in order of their names.
+    """The sets that the user means, in order of their names, without the columns of `drop`.
 
     Raises:
         Misfit: a set of that name is not among them, or --label is needed.
@@ -82,7 +91,7 @@ def sources(
     if unknown:
         known = ", ".join(source.name for source in found[:30])
         raise Misfit(f"there is no set {', '.join(unknown)}; there are {known}.")
-    return [source for source in found if not chosen or source.name in chosen]
+    return [replace(source, drop=drop) for source in found if not chosen or source.name in chosen]
 
 
 def _given(path: Path, label: str | None, anomaly: str | None) -> list[Source]:

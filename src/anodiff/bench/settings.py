@@ -19,6 +19,7 @@ class Settings:
         data: the path of a table or a folder, None for the public sets.
         label: the column of labels.
         anomaly: the value of that column that is abnormal.
+        drop: columns that nobody sees.
         sets: names of sets, None for all.
         split: "shuffled" or "published", where the protocol shuffles.
         recipe: of anodiff.
@@ -34,6 +35,7 @@ class Settings:
     data: str | None = None
     label: str | None = None
     anomaly: str | None = None
+    drop: tuple[str, ...] = ()
     sets: tuple[str, ...] | None = None
     split: str = "shuffled"
     recipe: str = "auto"
@@ -63,7 +65,7 @@ class Settings:
         """
         try:
             known = {each.name: found[each.name] for each in fields(cls)}
-            lists = {name: tuple(known[name]) for name in ("levels", "rivals")}
+            lists = {name: tuple(known[name]) for name in ("levels", "rivals", "drop")}
             return cls(**{**known, **lists, "sets": None if known["sets"] is None else tuple(known["sets"])})
         except (KeyError, TypeError) as error:
             raise Unreadable(f"the settings in it are damaged or of another version ({error}).") from None

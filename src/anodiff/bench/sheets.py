@@ -121,14 +121,20 @@ def false_alarms(at: JSON) -> Sheet:
     return Sheet("False alarms", heads, rows, note)
 
 
-def worst(at: JSON, metric: str) -> Sheet:
-    """The set on which anodiff loses most to each rival."""
+def against(at: JSON, metrics: list[str], varies: str | None) -> Sheet:
+    """anodiff minus each rival, per metric: the difference, sets won and lost, and the worst loss with its set."""
     rows = [
-        [found["rival"], found[metric]["worst_set"] or "none", number(found[metric]["worst"])]
+        [
+            found["rival"],
+            *(cell for name in metrics for cell in (_ahead(found[name]), _won(found[name]), _worst(found[name]))),
+            str(found[metrics[0]]["sets"] if found[metrics[0]] else 0),
+        ]
         for found in at["against"]
-        if found.get(metric)
     ]
-    return Sheet(f"Worst losses of anodiff, {NAMES[metric]}", ["to", "on", "points"], rows)
+    heads = [head for name in metrics for head in (f"{NAMES[name]} ahead by", "won : lost", "worst loss, on")]
+    where = level_name(varies, at["level"])
+    title = f"anodiff against each rival{', ' + where if where else ''}"
+    return Sheet(title, ["rival", *heads, "sets of both"], rows)
 
 
 def published(table: JSON) -> Sheet:
@@ -190,6 +196,10 @@ def _won(gap: JSON | None) -> str:
 
 def _percent(found: JSON | None) -> str:
     return "-" if not found else number(100 * found["pooled"])
+
+
+def _worst(gap: JSON | None) -> str:
+    return "none" if not gap or gap["worst_set"] is None else f"{gap['worst']:.1f}, {gap['worst_set']}"
 
 
 def _alarm(found: JSON | None) -> str:

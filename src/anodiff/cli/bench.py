@@ -28,6 +28,7 @@ ProtocolName = Annotated[
 ]
 Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column that says which rows are anomalies.")]
 Anomaly = Annotated[str | None, typer.Option(metavar="VALUE", help="The value of that column that is abnormal.")]
+Drop = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave this column out, such as an identifier.")]
 RivalNames = Annotated[
     str,
     typer.Option(
@@ -60,6 +61,7 @@ def bench(
     protocol: ProtocolName = None,
     label: Label = None,
     anomaly: Anomaly = None,
+    drop: Drop = None,
     rivals: RivalNames = "all",
     seeds: Seeds = 5,
     sets: Sets = None,
@@ -104,6 +106,7 @@ def bench(
         data=data,
         label=label,
         anomaly=anomaly,
+        drop=tuple(drop or ()),
         sets=None if sets is None else tuple(name.strip() for name in sets.split(",") if name.strip()),
         split=split,
         recipe=recipe,

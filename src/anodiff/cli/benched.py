@@ -25,7 +25,7 @@ def in_words(results: "Results", folder: Path, written: list[str]) -> list[Any]:
     place = inert(str(folder))
     return [
         f"[bold]{inert(head)}[/]",
-        *(inert(line) for line in rest),
+        *(inert(line) for line in (*rest, *places(summary))),
         "",
         *(part for sheet in chosen(summary, varies) for part in (drawn(sheet, summary["sets"]), "")),
         f"[dim]{inert(note(summary))}[/]",
@@ -36,6 +36,18 @@ def in_words(results: "Results", folder: Path, written: list[str]) -> list[Any]:
         f"  less {place}/summary.md",
         f"  anodiff bench --redo {place}/results.json",
     ]
+
+
+def places(summary: dict[str, Any]) -> list[str]:
+    """Where anodiff stands among published numbers."""
+    from anodiff.bench.sentences import NAMES
+
+    told = [
+        f"number {table['place']} of {len(table['means'])} by {NAMES[table['metric']]} on {table['sets']} sets"
+        for table in summary["published"]
+        if table["place"] is not None
+    ]
+    return [f"Among the methods of the published table (not re-run) it is {', '.join(told)}."] if told else []
 
 
 def chosen(summary: dict[str, Any], varies: str | None) -> list["Sheet"]:
