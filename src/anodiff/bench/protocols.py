@@ -88,8 +88,8 @@ PROTOCOLS = {
         rivals_once=True,
     ),
     "unlabelled": Protocol(
-        "a table without labels, at most 50,000 of its rows: a seeded half trains; on the other half alarms are counted, "
-        "and anomalies made from its rows are to be found",
+        "a table without labels, at most 50,000 of its rows: a seeded half trains; on the other half alarms are "
+        "counted, and anomalies made from its rows are to be found",
         "halves",
     ),
 }
