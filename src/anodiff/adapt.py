@@ -29,16 +29,22 @@ class SklearnDetector(OutlierMixin, BaseEstimator):
         recipe: Any = "auto",
         *,
         changes: dict[str, Any] | None = None,
-        false_alarm_rate: float = 0.01,
+        contamination: float | str = 0.0,
+        false_alarm_rate: float | str = "auto",
         alarm: str = "auto",
+        budget: int | None = None,
+        max_seconds: float | None = None,
         max_rows: int = 100_000,
         seed: int = 0,
     ) -> None:
         self.modality = modality
         self.recipe = recipe
         self.changes = changes
+        self.contamination = contamination
         self.false_alarm_rate = false_alarm_rate
         self.alarm = alarm
+        self.budget = budget
+        self.max_seconds = max_seconds
         self.max_rows = max_rows
         self.seed = seed
 

@@ -2,38 +2,41 @@
 
 import time
 import warnings
-from collections.abc import Generator, Iterator, Sequence
-from numbers import Integral, Real
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from anodiff.alarms import Conformal, Surprise, Tail, benjamini_hochberg, sketch_counts, sketch_numbers
+from anodiff.alarms import Conformal, Tail, benjamini_hochberg, sketch_counts, sketch_numbers
 from anodiff.alarms.drift import Sketch, sketch_config
+from anodiff.calibration import Calibration, Counted
 from anodiff.data.readers import chunks, sample
 from anodiff.data.summary import columns
 from anodiff.diffusion.fill import conditional_mean, fit_incomplete
 from anodiff.diffusion.gaussian import Gaussian
 from anodiff.explain import Explanation, explain
+from anodiff.metrics.ranking import agreement
 from anodiff.modalities import MODALITIES, Encoded, Modality
 from anodiff.model import Model
-from anodiff.recipes.build import schedule
-from anodiff.recipes.grow import Progress, grow, left_out, planned_steps
+from anodiff.recipes.build import Silent, schedule
+from anodiff.recipes.grow import Progress
+from anodiff.recipes.hurry import hurried
+from anodiff.recipes.learn import Given, Learnt, learn
 from anodiff.recipes.schema import Recipe, bibtex, recipe
-from anodiff.training import Step
+from anodiff.scores.combine import Hybrid, Panel
+from anodiff.settings import check_settings
 from anodiff.types import JSON, Misfit, Scores, Unreadable
 
 if TYPE_CHECKING:
     from anodiff.adapt import SklearnDetector
 
-T = TypeVar("T")
 ROWS = 16_384
 LEAST_ROWS = 5
-ALARMS = ("auto", "conformal", "tail")
 
 
 class Detector(BaseEstimator):
@@ -43,9 +46,16 @@ class Detector(BaseEstimator):
         modality: What kind of data: "auto", a name, or a `Modality` with settings of its own.
         recipe: What is asked of which model: "auto", the name of a recipe, the path of a yaml file, a dict.
         changes: Changes to the recipe, `{"denoisers.learnt.steps": 200}`.
-        false_alarm_rate: The share of normals that may raise an alarm; can be changed after `fit`.
+        contamination: The share of anomalies among the rows of `fit`, from 0 to 0.4, or "auto" where it is not known:
+            suspicious rows are then not learnt from, and so many of them not counted as normal.
+        false_alarm_rate: The share of normals that may raise an alarm; can be changed after `fit`. "auto" is 1 %, or
+            with known anomalies the smallest from 0.5 to 5 % that finds as many of them as 5 % does.
         alarm: "conformal" counts held-out normals; "tail" continues beyond them by extreme value theory; "auto" counts,
             and continues only for a rate that the normals at hold cannot support, with a warning.
+        budget: At most so many evaluations of a denoiser per row that is scored; can be changed after `fit`. None
+            spends what the recipe asks for.
+        max_seconds: About how long `fit` may take on this machine; less is then learnt from, in fewer steps. What was
+            done stands in `model_.recipe`, which repeats it exactly.
         max_rows: At most so many rows, drawn by `seed`, are learnt from; the others are only scored.
         seed: Of every random choice.
 
@@ -54,6 +64,8 @@ class Detector(BaseEstimator):
         held_out_: Scores of the normals that alarms count: those, until `calibrate` gives others.
         threshold_: Scores above it raise an alarm.
         labels_: 1 where `decision_scores_` raise an alarm, else 0.
+        false_alarm_rate_: The rate in force.
+        contamination_: The share of anomalies among the rows of fit: as given, or estimated.
         n_features_in_: Number of columns.
 
     >>> normal = np.random.default_rng(0).normal(size=(200, 3))
@@ -68,58 +80,74 @@ class Detector(BaseEstimator):
         recipe: str | Path | JSON | Recipe = "auto",
         *,
         changes: JSON | None = None,
-        false_alarm_rate: float = 0.01,
+        contamination: float | str = 0.0,
+        false_alarm_rate: float | str = "auto",
         alarm: str = "auto",
+        budget: int | None = None,
+        max_seconds: float | None = None,
         max_rows: int = 100_000,
         seed: int = 0,
     ) -> None:
         self.modality = modality
         self.recipe = recipe
         self.changes = changes
+        self.contamination = contamination
         self.false_alarm_rate = false_alarm_rate
         self.alarm = alarm
+        self.budget = budget
+        self.max_seconds = max_seconds
         self.max_rows = max_rows
         self.seed = seed
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, examples: Any = None) -> Self:
         """Learn normal data `X`: an array, a frame, a path. `y` is ignored.
 
+        Args:
+            X: Normal items.
+            y: Ignored.
+            examples: A handful of known anomalies, not in X, of the same columns. They decide which scores are heard,
+                what resembles them scores higher, and `false_alarm_rate="auto"` places the threshold by them.
+
         Raises:
-            Unreadable: X is not a table of at least 5 rows in which something varies.
+            Unreadable: X is not a table of at least 5 rows in which something varies, or examples are none.
             Misfit: a setting is out of range.
         """
-        for _ in self.fitting(X):
+        for _ in self.fitting(X, examples=examples):
             pass
         return self
 
-    def fitting(self, X: Any) -> Iterator[Progress]:
+    def fitting(self, X: Any, *, examples: Any = None) -> Iterator[Progress]:
         """Fit, yielding progress; the detector is fitted when the last record has been taken, and unchanged before."""
         began = time.perf_counter()
-        self._check_settings()
-        chosen = recipe("table" if self.recipe == "auto" else self.recipe, self.changes)
-        seed = int(self.seed)
-        table, seen = sample(X, self.max_rows, seed)
+        check_settings(self)
+        chosen = self._chosen()
+        table, seen = sample(X, self.max_rows, int(self.seed))
         modality = _modality(self.modality).fit(table)
         encoded = modality.encode(table)
         _check_rows(encoded.x, len(table.names))
         filler, x = fit_incomplete(encoded.x, encoded.known, schedule(chosen))
         alone = _alone(modality.encode_left_out(table), encoded, filler, x)
-        tally = Tally(planned_steps(chosen, len(x)))
+        model = Model(chosen, modality, filler, Panel({"none": Silent(schedule(chosen))}), Hybrid({}))
+        known = None if examples is None else _known(model, examples)
+        given = Given(x, alone, known, cast(Any, self.contamination))
         try:
-            totals = yield from tally.told(left_out(chosen, x, seed, alone), "calibrating")
-            panel, score = yield from tally.told(grow(chosen, x, seed), "learning")
+            if self.max_seconds is not None:
+                chosen = hurried(chosen, given, int(self.seed), self.max_seconds - (time.perf_counter() - began))
+            learnt = yield from learn(chosen, given, int(self.seed))
         except ArithmeticError as error:
             raise Misfit(f"recipe {chosen.name!r} cannot learn this table: {error}") from None
         facts = {
             "rows_seen": seen,
             "rows_fitted": len(x),
             "seconds": time.perf_counter() - began,
-            "losses": tally.losses,
+            "losses": learnt.losses,
             "columns": modality.describe(),
             "sketches": {name: sketch_config(_sketch(values)) for name, values in columns(table).items()},
+            "contamination": vars(learnt.contamination),
+            "examples": 0 if known is None else len(known),
         }
-        model = Model(chosen, modality, filler, panel, score.fit(totals, Surprise), facts)
-        self._finish(model, model.score.combined(totals))
+        fresh = Model(learnt.recipe, modality, filler, learnt.panel, learnt.score, facts)
+        self._finish(fresh, Calibration(learnt.totals, {}, learnt.known, learnt.contamination.value))
 
     def calibrate(self, X: Any) -> Self:
         """Count normals `X` that were not learnt from, instead of the left-out rows of `fit`; nothing is learnt anew.
@@ -129,7 +157,16 @@ class Detector(BaseEstimator):
         Raises:
             Unreadable: X has no rows, or differs in its columns from what was fitted.
         """
-        self._calibrated(self.decision_function(X))
+        check_is_fitted(self, "model_")
+        raw: dict[str, list[np.ndarray]] = {name: [] for name in self.whole_.score.members}
+        for table in chunks(X, ROWS, like=getattr(self.whole_.modality, "arrow_schema", None)):
+            with torch.inference_mode():
+                for name, totals in self.whole_.raw(self.whole_.prepare(table).x).items():
+                    raw[name].append(totals)
+        held_out = {name: np.concatenate([np.zeros(0), *parts]) for name, parts in raw.items()}
+        if not len(next(iter(held_out.values()))):
+            raise Unreadable("X has no rows; give normals to calibrate with, better 100.")
+        self._finish(self.whole_, replace(self.calibration_, held_out=held_out))
         return self
 
     def decision_function(self, X: Any) -> Scores:
@@ -179,7 +216,7 @@ class Detector(BaseEstimator):
             if false_alarm_rate is not None:
                 raise Misfit("give either false_alarm_rate or fdr, not both.")
             return benjamini_hochberg(self.p_of(scores), fdr).astype(int)
-        rate = self.false_alarm_rate if false_alarm_rate is None else false_alarm_rate
+        rate = self.false_alarm_rate_ if false_alarm_rate is None else false_alarm_rate
         return (scores > self.threshold(rate)).astype(int)
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -222,7 +259,7 @@ class Detector(BaseEstimator):
     def statement(self, false_alarm_rate: float | None = None) -> str:
         """In a sentence, what stands behind alarms at this rate."""
         check_is_fitted(self, "model_")
-        rate = self.false_alarm_rate if false_alarm_rate is None else false_alarm_rate
+        rate = self.false_alarm_rate_ if false_alarm_rate is None else false_alarm_rate
         counted = self.conformal_.statement(rate)
         if rate >= self.conformal_.supported_rate or self.alarm == "conformal":
             return counted
@@ -233,7 +270,7 @@ class Detector(BaseEstimator):
     @property
     def threshold_(self) -> float:
         """The threshold for `false_alarm_rate`."""
-        return self.threshold(self.false_alarm_rate)
+        return self.threshold(self.false_alarm_rate_)
 
     @property
     def labels_(self) -> np.ndarray:
@@ -262,59 +299,70 @@ class Detector(BaseEstimator):
 
         return SklearnDetector(**self.get_params(deep=False))
 
-    def _check_settings(self) -> None:
-        if not isinstance(self.false_alarm_rate, Real) or not 0 < self.false_alarm_rate < 1:
-            raise Misfit(f"false_alarm_rate is {self.false_alarm_rate}; choose a share between 0 and 1, such as 0.01.")
-        if self.alarm not in ALARMS:
-            raise Misfit(f"alarm is {self.alarm!r}; choose one of {', '.join(ALARMS)}.")
-        if not isinstance(self.max_rows, Integral) or self.max_rows < LEAST_ROWS:
-            raise Misfit(
-                f"max_rows is {self.max_rows}; give a whole number of at least {LEAST_ROWS} rows to learn from."
-            )
-        if not isinstance(self.seed, Integral) or not 0 <= self.seed < 2**63:
-            raise Misfit(f"seed is {self.seed!r}; give a whole number from 0 to 2**63 - 1.")
+    @property
+    def model_(self) -> Model:
+        """The fitted parts that the budget pays for."""
+        return self._at_budget[0]
 
-    def _finish(self, model: Model, left_out: Scores) -> None:
-        self.model_ = model
-        self.n_features_in_ = len(model.modality.columns)
-        self.decision_scores_ = np.asarray(left_out, dtype=np.float64)
-        self._calibrated(self.decision_scores_)
+    @property
+    def decision_scores_(self) -> Scores:
+        """Scores `(n,)` of the rows of fit, each as if it had been left out."""
+        return self._at_budget[1].left_out
 
-    def _calibrated(self, held_out: Scores) -> None:
-        self.held_out_ = held_out
-        self.conformal_ = Conformal().fit(held_out)
-        self.tail_ = _tail(held_out)
+    @property
+    def held_out_(self) -> Scores:
+        """Scores of the normals that alarms count."""
+        return self._at_budget[1].held_out
 
+    @property
+    def conformal_(self) -> Conformal:
+        """The alarm that counts."""
+        return self._at_budget[1].conformal
 
-class Tally:
-    """Counts the training steps of several stages; `losses` are those of the last."""
+    @property
+    def tail_(self) -> Tail | None:
+        """The alarm that continues beyond the held-out normals; None where they show no tail."""
+        return self._at_budget[1].tail
 
-    def __init__(self, of: int) -> None:
-        self.done = 0
-        self.of = of
-        self.losses: list[float] = []
+    @property
+    def false_alarm_rate_(self) -> float:
+        """The rate in force: the detector's own, or for "auto" what known anomalies ask for, else 1 %."""
+        return self._at_budget[1].rate if self.false_alarm_rate == "auto" else float(self.false_alarm_rate)
 
-    def told(self, work: Generator[Step, None, T], stage: str) -> Generator[Progress, None, T]:
-        """Yield progress for each step of `work`; return what it returns."""
-        self.losses = []
-        yield Progress(self.done, self.of, stage)
-        while True:
-            try:
-                step = next(work)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            self.done += 1
-            self.losses.append(step.loss)
-            yield Progress(self.done, self.of, stage)
+    @property
+    def contamination_(self) -> float:
+        """The share of anomalies among the rows of fit: as given, or estimated; its interval is in `model_.facts`."""
+        return float(self.model_.facts["contamination"]["value"])
 
+    @property
+    def agreement_(self) -> dict[int, float]:
+        """Per budget that buys something else, in evaluations per row, the rank correlation of its scores with all."""
+        whole = self.calibration_.counted(self.whole_.within().score).left_out
+        rungs = {model.score.nfe: model.score for model in self.whole_.rungs()}
+        ranks = {nfe: self.calibration_.counted(score).left_out for nfe, score in rungs.items()}
+        return {nfe: agreement(scores, whole) for nfe, scores in ranks.items()}
 
-def _tail(held_out: Scores) -> Tail | None:
-    """The tail of held-out scores; None where they are too few or too tied to show one."""
-    try:
-        return Tail().fit(held_out)
-    except Misfit:
-        return None
+    @property
+    def _at_budget(self) -> tuple[Model, Counted]:
+        if not hasattr(self, "whole_"):
+            raise AttributeError("the detector is not fitted yet; call fit.")
+        budget = None if self.budget is None else int(self.budget)
+        if self.cache_[0] != budget:
+            model = self.whole_.within(budget)
+            self.cache_ = (budget, model, self.calibration_.counted(model.score))
+        return self.cache_[1:]
+
+    def _chosen(self) -> Recipe:
+        if not isinstance(self.recipe, str) or self.recipe != "auto":
+            return recipe(self.recipe, self.changes)
+        return recipe("table-robust" if self.contamination else "table", self.changes)
+
+    def _finish(self, whole: Model, calibration: Calibration) -> None:
+        budget = None if self.budget is None else int(self.budget)
+        model = whole.within(budget)
+        counted = calibration.counted(model.score)
+        self.whole_, self.calibration_, self.cache_ = whole, calibration, (budget, model, counted)
+        self.n_features_in_ = len(whole.modality.columns)
 
 
 def _sketch(values: np.ndarray | dict[str, int]) -> Sketch:
@@ -328,6 +376,14 @@ def _modality(given: str | Modality) -> Modality:
     if name not in MODALITIES:
         raise Misfit(f"modality is {given!r}; choose one of auto, {', '.join(MODALITIES)}.")
     return MODALITIES[name]()
+
+
+def _known(model: Model, examples: Any) -> torch.Tensor:
+    """Known anomalies `(k, d)`, encoded and filled as rows to be scored are."""
+    x = model.prepare(examples).x.to(torch.float32)
+    if not len(x):
+        raise Unreadable("examples has no rows; leave it out, or give known anomalies.")
+    return x
 
 
 def _alone(left: Encoded, encoded: Encoded, filler: Gaussian, x: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """A fitted detector's insides, as plain parts: raw data in, evidence out. No fitting, no decisions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from anodiff.diffusion.gaussian import Gaussian
 from anodiff.modalities.base import Encoded, Modality
 from anodiff.recipes.schema import Recipe
 from anodiff.scores.combine import Hybrid, Panel
-from anodiff.types import JSON
+from anodiff.types import JSON, Misfit
 
 BATCH = 2048
 
@@ -38,6 +38,43 @@ class Model:
     score: Hybrid
     facts: JSON = field(default_factory=dict)
 
+    def within(self, budget: int | None = None) -> "Model":
+        """The model that spends at most `budget` evaluations per row: scores in their order while they fit, cheaper
+        stand-ins for those that do not.
+
+        Raises:
+            Misfit: the budget buys no score at all.
+        """
+        cost = {name: member.nfe for name, member in self.score.members.items()}
+        weights, left = dict[str, float](), float("inf") if budget is None else budget
+        for name in self.recipe.voters:
+            stand_ins = (n for n in self.recipe.stand_ins if self.recipe.scores[n].stands_for == name)
+            taken = next((n for n in (name, *stand_ins) if cost[n] <= left), None)
+            if taken is not None:
+                weights[taken] = self.recipe.scores[name].weight
+                left -= cost[taken]
+        if not weights:
+            raise Misfit(f"budget is {budget}; the cheapest score of this recipe takes {min(cost.values())} per row.")
+        return replace(self, score=self.score.only(weights))
+
+    def rungs(self) -> Iterator["Model"]:
+        """The model at every budget that buys something else, the cheapest first, the whole last."""
+        most = self.within().score.nfe
+        spent = 0
+        for budget in range(1, most + 1):
+            try:
+                model = self.within(budget)
+            except Misfit:
+                continue
+            if model.score.nfe > spent:
+                spent = model.score.nfe
+                yield model
+
+    def raw(self, x: Tensor) -> dict[str, np.ndarray]:
+        """Raw totals `(n,)` of every member, by name."""
+        found = [self.score.member_totals(self.panel, part) for part in _batches(x)]
+        return {n: np.concatenate([np.zeros(0), *(np.asarray(r[n]) for r in found)]) for n in self.score.members}
+
     def prepare(self, X: Any) -> Encoded:
         """Raw data to `x` `(n, d)` float64 with its missing cells filled, and which cells are `known`."""
         encoded = self.modality.encode(X)
@@ -59,9 +96,7 @@ class Model:
 
     def members(self, x: Tensor) -> dict[str, np.ndarray]:
         """Each member's calibrated part of the score, `(n,)` by name; they add up to `totals`."""
-        raw = [self.score.member_totals(self.panel, part) for part in _batches(x)]
-        joined = {name: np.concatenate([np.asarray(r[name]) for r in raw]) for name in self.score.members}
-        return {name: self.score.combined({name: total}) for name, total in joined.items()}
+        return {name: self.score.combined({name: total}) for name, total in self.raw(x).items()}
 
     def maps(self, x: Tensor) -> Tensor:
         """Evidence per coordinate `(n, d)`; each row adds up to its total."""

@@ -21,19 +21,22 @@ from safetensors.numpy import save as save_tensors
 from torch import nn
 
 from anodiff.alarms import Surprise
+from anodiff.calibration import Calibration
 from anodiff.card import card
 from anodiff.modalities import MODALITIES
 from anodiff.model import Model
 from anodiff.recipes.build import revive, revive_gaussian, schedule
+from anodiff.recipes.known import strangers
 from anodiff.recipes.schema import recipe
 from anodiff.scores.combine import Hybrid
+from anodiff.settings import check_settings
 from anodiff.types import JSON, BadModel, Refusal
 from anodiff.version import __version__
 
 if TYPE_CHECKING:
     from anodiff.detect import Detector
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 LARGEST_CONFIG = 256 * 2**20
 
@@ -49,6 +52,8 @@ class Facts(BaseModel):
     losses: list[float]
     columns: list[Any]
     sketches: dict[str, dict[str, Any]]
+    contamination: dict[str, float]
+    examples: NonNegativeInt
     dropped: list[str] = []
 
 
@@ -121,11 +126,13 @@ def _exchange(fresh: Path, path: Path, old: Path) -> None:
 
 
 def _tensors(detector: "Detector") -> dict[str, np.ndarray]:
-    model = detector.model_
+    model = detector.whole_
     groups: dict[str, Mapping[str, np.ndarray]] = {
         "filler": _state(model.filler),
         "encoding": model.modality.arrays(),
-        "calibration": {"left_out": detector.decision_scores_, "held_out": detector.held_out_},
+        "left_out": detector.calibration_.left_out,
+        "held_out": detector.calibration_.held_out,
+        "known": detector.calibration_.known,
     }
     for name, denoiser in model.panel.denoisers.items():
         groups[f"denoiser.{name}"] = _state(denoiser)
@@ -141,15 +148,18 @@ def _tensors(detector: "Detector") -> dict[str, np.ndarray]:
 
 
 def _config(detector: "Detector", weights: bytes) -> JSON:
-    model = detector.model_
+    model = detector.whole_
     content = {
         "format": FORMAT,
         "anodiff": __version__,
         "weights": WEIGHTS,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "settings": {
-            "false_alarm_rate": float(detector.false_alarm_rate),
+            "contamination": _plain(detector.contamination),
+            "false_alarm_rate": _plain(detector.false_alarm_rate),
             "alarm": detector.alarm,
+            "budget": None if detector.budget is None else int(detector.budget),
+            "max_seconds": None if detector.max_seconds is None else float(detector.max_seconds),
             "max_rows": int(detector.max_rows),
             "seed": int(detector.seed),
         },
@@ -229,17 +239,29 @@ def _restored(config: Config, arrays: dict[str, np.ndarray]) -> "Detector":
     panel, members = revive(chosen, group, width)
     score = Hybrid(members, {name: asked.weight for name, asked in chosen.scores.items()})
     score.scales_ = {name: Surprise.restore(config.scales[name], group(f"scale.{name}")) for name in members}
-    detector = Detector(modality, chosen.model_dump(mode="json"), **config.settings)
-    detector._check_settings()
-    scores = group("calibration")
     facts = {**config.facts.model_dump(exclude_unset=True), "columns": modality.describe()}
+    detector = Detector(modality, strangers(chosen).model_dump(mode="json"), **config.settings)
+    check_settings(detector)
+    calibration = Calibration(group("left_out"), group("held_out"), group("known"), facts["contamination"]["value"])
+    _check_calibration(calibration, list(members))
     model = Model(chosen, modality, filler, panel, score, facts)
     nothing = torch.zeros(1, width, dtype=torch.float64)
     with torch.inference_mode():
         model.totals(model.fill(nothing, nothing > 0))
-    detector._finish(model, scores["left_out"])
-    detector._calibrated(scores["held_out"])
+    detector._finish(model, calibration)
     return detector
+
+
+def _check_calibration(calibration: Calibration, members: list[str]) -> None:
+    """Each group of totals has one array per score, all of one length; held-out and known ones may be absent."""
+    for group in (calibration.left_out, calibration.held_out, calibration.known):
+        names, lengths = sorted(group), {array.shape for array in group.values()}
+        if (group or group is calibration.left_out) and (names != sorted(members) or len(lengths) != 1):
+            raise BadModel(f"its calibration is of {', '.join(names) or 'nothing'}, its scores are {', '.join(members)}")
+
+
+def _plain(value: Any) -> float | str:
+    return value if isinstance(value, str) else float(value)
 
 
 def _state(module: nn.Module) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from anodiff.alarms.base import Alarm
 from anodiff.alarms.conformal import Conformal, cross_conformal_p_value, fold_p_value, normals_for
+from anodiff.alarms.contamination import Contamination, estimate
 from anodiff.alarms.discovery import benjamini_hochberg, q_values
 from anodiff.alarms.drift import Drift, sketch_counts, sketch_numbers, watch
 from anodiff.alarms.surprise import Surprise
@@ -13,11 +14,13 @@ __all__ = [
     "ALARMS",
     "Alarm",
     "Conformal",
+    "Contamination",
     "Drift",
     "Surprise",
     "Tail",
     "benjamini_hochberg",
     "cross_conformal_p_value",
+    "estimate",
     "fold_p_value",
     "normals_for",
     "q_values",

@@ -98,7 +98,7 @@ def learnt(detector: "Detector", path: Path) -> dict[str, Any]:
         "columns": len(facts["columns"]),
         "dropped": facts.get("dropped", []),
         "seconds": round(facts["seconds"], 3),
-        "false_alarm_rate": detector.false_alarm_rate,
+        "false_alarm_rate": detector.false_alarm_rate_,
         "threshold": detector.threshold_,
         "calibration": detector.statement(),
     }

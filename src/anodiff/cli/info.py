@@ -54,7 +54,7 @@ def of_model(path: Path) -> dict[str, Any]:
         "columns": model.facts["columns"],
         "dropped": model.facts.get("dropped", []),
         "evaluations_per_row": model.score.nfe,
-        "false_alarm_rate": detector.false_alarm_rate,
+        "false_alarm_rate": detector.false_alarm_rate_,
         "threshold": detector.threshold_,
         "calibration": detector.statement(),
         "settings": model.recipe.model_dump(mode="json"),

@@ -49,7 +49,7 @@ class Gaussian(Denoiser):
         least = torch.cat([values, rest[None]]).max().clamp(min=finfo.tiny / finfo.eps) * finfo.eps
         self.register_buffer("mean", mean)
         self.register_buffer("values", values.clamp(min=least))
-        self.register_buffer("vectors", vectors)
+        self.register_buffer("vectors", vectors.contiguous())
         self.register_buffer("rest", rest.clamp(min=least))
         self.schedule = schedule
 

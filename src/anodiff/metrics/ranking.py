@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta, binom
+from scipy.stats import beta, binom, rankdata
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 
 from anodiff.types import Misfit, Scores, Unreadable
@@ -69,6 +69,20 @@ def oracle_f1(labels: np.ndarray, scores: Scores) -> float:
     """The best F1 over all thresholds. It **looks at the labels**: print it only with the word oracle, never alone."""
     precision, recall, _ = precision_recall_curve(*_pair(labels, scores))
     return float((2 * precision * recall / np.maximum(precision + recall, 1e-300)).max())
+
+
+def agreement(scores: Scores, others: Scores) -> float:
+    """Rank correlation of two scores `(n,)` of the same items, in [-1, 1] (Spearman, 1904); 0 where one is constant.
+
+    >>> agreement([1.0, 2.0, 4.0], [1.0, 3.0, 9.0])
+    1.0
+    """
+    ranks = [rankdata(each) for each in (scores, others)]
+    if len(ranks[0]) != len(ranks[1]):
+        raise Unreadable(f"{len(ranks[0])} and {len(ranks[1])} scores; give two scores of each item.")
+    if any(np.ptp(rank) == 0 for rank in ranks):
+        return 0.0
+    return round(float(np.corrcoef(ranks)[0, 1]), 12)
 
 
 def false_alarm_rate(scores_of_normals: Scores, threshold: float, confidence: float = 0.99) -> Interval:

@@ -19,10 +19,12 @@ from anodiff.diffusion.exact import Empirical, Gaussian, GaussianMixture
 from anodiff.diffusion.fill import shrinkage
 from anodiff.diffusion.grids import GRIDS
 from anodiff.diffusion.noise import SCHEDULES, Schedule
+from anodiff.diffusion.robust import concentrated
 from anodiff.diffusion.sample import SAMPLERS
-from anodiff.diffusion.transform import NormalScores, Transform, Transformed, Whitening
+from anodiff.diffusion.transform import NormalScores, Squashed, Transform, Transformed, Whitening
 from anodiff.nets.mlp import MLP, seeded
 from anodiff.recipes.schema import (
+    OF_THE_PANEL,
     EmpiricalSpec,
     GaussianSpec,
     MixtureSpec,
@@ -85,7 +87,8 @@ def denoiser(spec: DenoiserSpec, x: Tensor, process: Schedule, seed: int, of: in
     left-out rows by another measure than new ones.
     """
     if isinstance(spec, GaussianSpec):
-        return Gaussian.fit(x, process, shrinkage(of or len(x), x.shape[1]))
+        share = shrinkage(of or len(x), x.shape[1])
+        return concentrated(x, process, share, spec.trim) if spec.trim else Gaussian.fit(x, process, share)
     if isinstance(spec, MixtureSpec):
         return GaussianMixture.fit(x, process, spec.components, seed)
     if isinstance(spec, EmpiricalSpec):
@@ -119,7 +122,8 @@ def score(spec: ScoreSpec, width: int, process: Schedule, seed: int) -> AnomalyS
     maker = SCORES[spec.use]
     settings = {name: _resolved(name, value) for name, value in spec.settings.items()}
     if spec.net is None:
-        return Inside(cast(AnomalyScore, _made(maker, settings, spec.use)))
+        made = cast(AnomalyScore, _made(maker, settings, spec.use))
+        return made if spec.use in OF_THE_PANEL else Inside(made)
     outputs = spec.settings.get("bins", 20) if maker is CategoricalTime else 1
     net = seeded(MLP, seed, inputs=width, outputs=outputs, width=spec.net.width, depth=spec.net.depth, levelled=False)
     return cast(AnomalyScore, _made(maker, {**settings, "net": net, "schedule": process}, spec.use))
@@ -184,12 +188,16 @@ def _revived(spec: DenoiserSpec, arrays: dict[str, np.ndarray], process: Schedul
 def _transform(spec: TransformSpec, x: Tensor, process: Schedule) -> Transform:
     if spec.use == "normal_scores":
         return NormalScores.fit(x, spec.knots)
+    if spec.use == "squashed":
+        return Squashed(spec.scale)
     return Whitening.of(Gaussian.fit(x, process, shrinkage(*x.shape)), spec.ridge)
 
 
 def _revived_transform(spec: TransformSpec, named: dict[str, Tensor], width: int) -> Transform:
     if any(len(value) != width for value in named.values()):
         raise BadModel(f"the transform {spec.use} is not for {width} coordinates.")
+    if spec.use == "squashed":
+        return Squashed(spec.scale)
     maker = NormalScores if spec.use == "normal_scores" else Whitening
     return cast(Transform, _made(maker, dict(named), spec.use))
 

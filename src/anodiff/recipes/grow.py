@@ -3,6 +3,9 @@
 Three ways to leave a row out, by what it costs: the empirical denoiser skips the row itself, exactly; a covariance or a
 transform is fitted ten times, each without a tenth; a network is trained on two to five folds. Then all are fitted on
 everything.
+
+Where anomalies may be among the rows, denoisers are not shown the most suspicious ones: what was trimmed from a
+denoiser is judged by it as new.
 """
 
 from collections.abc import Generator, Iterator
@@ -22,7 +25,7 @@ from anodiff.recipes.build import (
     schedule,
     score,
 )
-from anodiff.recipes.schema import EmpiricalSpec, NetworkSpec, Recipe
+from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, Recipe
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import Hybrid, On, Panel
 from anodiff.scores.time import CategoricalTime, InverseGammaTime
@@ -52,32 +55,57 @@ def network_steps(spec: NetworkSpec, rows: int) -> int:
     return min(spec.steps, 200 + rows)
 
 
+def trained(recipe: Recipe) -> list[NetworkSpec]:
+    """The networks of a recipe."""
+    nets = [spec for spec in recipe.denoisers.values() if isinstance(spec, NetworkSpec)]
+    return nets + [asked.net for asked in recipe.scores.values() if asked.net is not None]
+
+
 def planned_steps(recipe: Recipe, rows: int) -> int:
     """Training steps of `left_out` and `grow` together, give or take a fold's rounding."""
-    nets = [s for s in recipe.denoisers.values() if isinstance(s, NetworkSpec)]
-    nets += [s.net for s in recipe.scores.values() if s.net is not None]
     folds = min(rows, network_folds(rows))
     sizes = [rows, *(rows - (rows - k + folds - 1) // folds for k in range(folds))]
-    return sum(network_steps(net, size) for net in nets for size in sizes)
+    return sum(network_steps(net, size) for net in trained(recipe) for size in sizes)
 
 
-def grow(recipe: Recipe, x: Tensor, seed: int) -> Generator[Step, None, tuple[Panel, Hybrid]]:
+@dataclass(frozen=True)
+class Doubt:
+    """How suspicious each row of fit is `(n,)`, and the share of anomalies that is feared among them."""
+
+    suspicion: np.ndarray
+    contamination: float
+
+    def spares(self, spec: DenoiserSpec) -> Tensor:
+        """Which rows the part is shown `(n,)`: all but the most suspicious."""
+        trim = self.contamination if spec.trim is None else spec.trim and max(spec.trim, self.contamination)
+        rank = np.argsort(np.argsort(self.suspicion, kind="stable"))
+        least = min(len(rank), 2 + (spec.neighbours or 1)) if isinstance(spec, EmpiricalSpec) else 2
+        return torch.from_numpy(rank < max(least, round((1 - trim) * len(rank))))
+
+
+def grow(
+    recipe: Recipe, x: Tensor, seed: int, doubt: Doubt | None = None
+) -> Generator[Step, None, tuple[Panel, Hybrid]]:
     """Fit every part on `x` `(n, d)`: yields steps, returns the panel and the hybrid, not yet scaled."""
     process = schedule(recipe)
     panel: dict[str, Denoiser] = {}
     for name, spec in recipe.denoisers.items():
-        panel[name] = denoiser(spec, x, process, seed)
-        yield from _trained(panel[name], spec, x, seed)
+        shown = x[_shown(spec, len(x), doubt)]
+        panel[name] = denoiser(_own_trim(spec, doubt), shown, process, seed)
+        yield from _trained(panel[name], spec, shown, seed)
     members: dict[str, AnomalyScore] = {}
     for name, asked in recipe.scores.items():
         made = score(asked, x.shape[1], process, seed)
-        yield from _trained(made, asked.net, x, seed)
+        if asked.net is not None:
+            yield from _trained(made, asked.net, x[_shown(asked.net, len(x), doubt)], seed)
         members[name] = made if asked.of is None else On(asked.of, made)
     weights = {name: asked.weight for name, asked in recipe.scores.items()}
     return Panel(panel or {"none": Silent(process)}), Hybrid(members, weights)
 
 
-def left_out(recipe: Recipe, x: Tensor, seed: int, alone: Tensor | None = None) -> Generator[Step, None, Totals]:
+def left_out(
+    recipe: Recipe, x: Tensor, seed: int, alone: Tensor | None = None, doubt: Doubt | None = None
+) -> Generator[Step, None, Totals]:
     """Raw totals per score of each row of `x` `(n, d)`, as if it had not been there: yields steps, returns totals.
 
     `alone` `(n, d)` are the same rows, encoded as if the encoding had not seen them either; x itself by default.
@@ -87,18 +115,19 @@ def left_out(recipe: Recipe, x: Tensor, seed: int, alone: Tensor | None = None) 
     totals = {name: np.zeros(len(x)) for name in recipe.scores}
     for name, spec in recipe.denoisers.items():
         asking = {k: score(s, x.shape[1], process, seed) for k, s in recipe.scores.items() if s.of == name}
-        for rest, out in _folds(spec, len(x), seed):
+        for rest, out in _folds(spec, len(x), seed, doubt):
             if isinstance(spec, EmpiricalSpec):
-                kept = references(spec, len(x), seed)
+                shown = _shown(spec, len(x), doubt)
+                kept = shown[references(spec, len(shown), seed)]
                 judge, itself = empirical(spec, x[kept], x[rest], process), _places(kept, len(x))[out]
             else:
-                judge, itself = denoiser(spec, x[rest], process, seed, len(x)), None
+                judge, itself = denoiser(_own_trim(spec, doubt), x[rest], process, seed, len(x)), None
             yield from _trained(judge, spec, x[rest], seed)
             for k, question in asking.items():
                 totals[k][out.numpy()] = raw_totals(question, judge, alone[out], itself)
     for name, asked in recipe.scores.items():
         if asked.net is not None:
-            for rest, out in _folds(asked.net, len(x), seed):
+            for rest, out in _folds(asked.net, len(x), seed, doubt):
                 question = score(asked, x.shape[1], process, seed)
                 yield from _trained(question, asked.net, x[rest], seed)
                 totals[name][out.numpy()] = raw_totals(question, Silent(process), alone[out])
@@ -114,16 +143,33 @@ def raw_totals(question: AnomalyScore, judge: Denoiser, x: Tensor, itself: Tenso
     return torch.cat(found).numpy()
 
 
-def _folds(spec: DenoiserSpec, rows: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs of places: fitted on, left out. The plain empirical denoiser leaves single rows out by itself."""
+def _folds(spec: DenoiserSpec, rows: int, seed: int, doubt: Doubt | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pairs of places: fitted on, left out. An empirical denoiser leaves single rows out by itself."""
+    shown = torch.zeros(rows, dtype=torch.bool)
+    shown[_shown(spec, rows, doubt)] = True
     everything = torch.arange(rows)
-    if isinstance(spec, EmpiricalSpec) and spec.transform is None:
-        yield everything, everything
+    if isinstance(spec, EmpiricalSpec) and (spec.transform is None or spec.transform.use == "squashed"):
+        yield everything[shown], everything
         return
     count = min(rows, network_folds(rows) if isinstance(spec, NetworkSpec) else FOLDS)
     fold = torch.randperm(rows, generator=torch.Generator().manual_seed(seed)) % count
     for k in range(count):
-        yield everything[fold != k], everything[fold == k]
+        rest = everything[(fold != k) & shown]
+        yield rest if len(rest) else everything[fold != k], everything[fold == k]
+
+
+def _shown(spec: DenoiserSpec, rows: int, doubt: Doubt | None) -> Tensor:
+    """Places of the rows that a part is shown, in order; Gaussians and mixtures are shown all."""
+    if doubt is None or isinstance(spec, GaussianSpec | MixtureSpec):
+        return torch.arange(rows)
+    return doubt.spares(spec).nonzero()[:, 0]
+
+
+def _own_trim(spec: DenoiserSpec, doubt: Doubt | None) -> DenoiserSpec:
+    """A Gaussian trims by its own measure: what it is told to, or as much as is feared."""
+    if not isinstance(spec, GaussianSpec) or spec.trim is not None or doubt is None:
+        return spec
+    return spec.model_copy(update={"trim": doubt.contamination})
 
 
 def _places(kept: Tensor, rows: int) -> Tensor:

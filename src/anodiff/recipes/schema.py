@@ -3,13 +3,14 @@
 Recipes are yaml files beside this module; users hand in their own as a path or a dict. pydantic guards the border.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, ValidationError, model_validator
 
 from anodiff.diffusion.denoise import WEIGHTS
 from anodiff.diffusion.noise import SCHEDULES
@@ -17,6 +18,7 @@ from anodiff.scores import SCORES
 from anodiff.types import JSON, Misfit
 
 OWN_NETWORK = {"categorical_time", "inverse_gamma_time"}
+OF_THE_PANEL = {"likeness"}
 
 
 class Spec(BaseModel):
@@ -33,11 +35,15 @@ class ScheduleSpec(Spec):
 
 
 class TransformSpec(Spec):
-    """Coordinates: normal scores through so many knots a column, or whitened with a ridge in variances."""
+    """Coordinates: normal scores through so many knots a column, squashed, or whitened with a ridge in variances."""
 
-    use: Literal["normal_scores", "whitening"]
+    use: Literal["normal_scores", "squashed", "whitening"]
+    scale: PositiveFloat = 0.5
     knots: Annotated[int, Field(ge=2, le=100_000)] = 256
     ridge: PositiveFloat = 0.1
+
+
+Trim = Annotated[float, Field(ge=0, lt=0.9)] | None
 
 
 class EmpiricalSpec(Spec):
@@ -47,12 +53,14 @@ class EmpiricalSpec(Spec):
     neighbours: Annotated[int, Field(ge=1, le=1000)] | None = 5
     references: Annotated[int, Field(ge=10, le=10_000_000)] = 10_000
     transform: TransformSpec | None = None
+    trim: Trim = None
 
 
 class GaussianSpec(Spec):
-    """The closed form of a normal distribution."""
+    """The closed form of a normal distribution, of the rows that concentrate if some are to be trimmed."""
 
     use: Literal["gaussian"]
+    trim: Trim = None
 
 
 class MixtureSpec(Spec):
@@ -74,15 +82,20 @@ class NetworkSpec(Spec):
     steps: Annotated[int, Field(ge=1, le=10_000_000)] = 700
     batch: Annotated[int, Field(ge=1, le=65_536)] = 128
     lr: PositiveFloat = 1e-3
+    trim: Trim = None
 
 
 class ScoreSpec(Spec):
-    """A question, `use`, put to the denoiser named `of`; a score with a network of its own trains it as `net` says."""
+    """A question, `use`, put to the denoiser named `of`; a score with a network of its own trains it as `net` says.
+
+    A score of weight 0 waits: for known anomalies that speak for it, or as the cheaper stand-in of another.
+    """
 
     use: Literal[tuple(set(SCORES) - {"hybrid"})]  # type: ignore[valid-type]
     of: str | None = None
     net: NetworkSpec | None = None
-    weight: PositiveFloat = 1.0
+    weight: NonNegativeFloat = 1.0
+    stands_for: str | None = None
     settings: dict[str, Any] = {}
 
 
@@ -91,7 +104,12 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class Recipe(Spec):
-    """Denoisers by name, scores by name, and the works to cite (keys of `references.bib`)."""
+    """Denoisers by name, scores by name in the order in which a budget buys them, works to cite (keys of the .bib).
+
+    `trim` is the share of rows that a denoiser is not shown where anomalies may be among them: the most suspicious to
+    the scores of the `guard`, for a Gaussian the farthest. Without one it is the contamination; 0 shows it everything.
+    `likeness` names the score whose total is a squared distance to normal rows, for known anomalies to be held against.
+    """
 
     name: str
     about: str
@@ -99,6 +117,8 @@ class Recipe(Spec):
     schedule: ScheduleSpec = ScheduleSpec()
     denoisers: dict[Name, AnyDenoiser] = {}
     scores: Annotated[dict[Name, ScoreSpec], Field(min_length=1)]
+    guard: tuple[str, ...] = ()
+    likeness: str | None = None
 
     @model_validator(mode="after")
     def _named(self) -> "Recipe":
@@ -108,10 +128,40 @@ class Recipe(Spec):
         for name, score in self.scores.items():
             if score.use in OWN_NETWORK and score.net is None:
                 raise ValueError(f"score {name} trains a network of its own; give it a net")
-            if score.use not in OWN_NETWORK and score.of not in self.denoisers:
+            if score.use not in OWN_NETWORK | OF_THE_PANEL and score.of not in self.denoisers:
                 known = ", ".join(self.denoisers) or "none"
                 raise ValueError(f"score {name} asks the denoiser {score.of}, which is not among: {known}")
+        for name in (*self.guard, *(s.stands_for for s in self.scores.values()), self.likeness):
+            if name is not None and name not in self.scores:
+                raise ValueError(f"it names the score {name}, which is not among: {', '.join(self.scores)}")
+        if not any(score.weight for score in self.scores.values()):
+            raise ValueError("all scores weigh 0; give one of them a weight")
         return self
+
+    def only(self, names: Iterable[str]) -> "Recipe":
+        """The recipe of these scores and the denoisers that they ask."""
+        wanted = set(names)
+        scores = {name: asked for name, asked in self.scores.items() if name in wanted}
+        asked = {score.of for score in scores.values()}
+        asked |= {score.settings.get(key) for score in scores.values() for key in ("normal", "known")}
+        denoisers = {name: spec for name, spec in self.denoisers.items() if name in asked}
+        return self.model_copy(update={"scores": scores, "denoisers": denoisers})
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """The scores that are summed where no anomaly is known."""
+        return tuple(name for name, score in self.scores.items() if score.weight)
+
+    @property
+    def reserve(self) -> tuple[str, ...]:
+        """The scores that known anomalies may call in."""
+        waiting = (name for name, score in self.scores.items() if not score.weight and score.stands_for is None)
+        return tuple(name for name in waiting if name not in self.guard)
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """The cheaper forms of other scores."""
+        return tuple(name for name, score in self.scores.items() if score.stands_for is not None)
 
 
 def available() -> list[str]:

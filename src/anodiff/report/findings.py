@@ -73,7 +73,7 @@ def findings(detector: Detector, data: Any = None, model: str = "", name: str = 
         name: What to call the data; their path, if not given.
     """
     held_out = detector.held_out_
-    rates = rates_for(held_out, detector.false_alarm_rate)
+    rates = rates_for(held_out, detector.false_alarm_rate_)
     threshold = detector.threshold_
     edges = histogram_edges(held_out, threshold)
     found = None if data is None else _surveyed(detector, data, threshold, rates, edges)
@@ -81,14 +81,14 @@ def findings(detector: Detector, data: Any = None, model: str = "", name: str = 
     if found and found.rows:
         points = [{**p, "data": int(k) / found.rows} for p, k in zip(points, found.above, strict=True)]
     alarms = {
-        "rate": detector.false_alarm_rate,
+        "rate": detector.false_alarm_rate_,
         "threshold": threshold,
         "supported_rate": detector.conformal_.supported_rate,
         "held_out": len(held_out),
         "statement": detector.statement(),
         "curve": points,
     }
-    about = _judged(found, name or data, detector.false_alarm_rate)
+    about = _judged(found, name or data, detector.false_alarm_rate_)
     drift = [] if found is None or not found.rows else drifted(detector, found)
     explained = [] if found is None else _explained(detector, found)
     described = _learnt(detector, model)

@@ -4,6 +4,7 @@ from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import Hybrid
 from anodiff.scores.imputation import Imputation
 from anodiff.scores.likelihood import DenoisingBound, FlowLikelihood
+from anodiff.scores.likeness import Likeness
 from anodiff.scores.reconstruction import Reconstruction, Residual
 from anodiff.scores.stein import SteinNorm
 from anodiff.scores.time import CategoricalTime, InverseGammaTime, NonParametricTime
@@ -18,5 +19,6 @@ SCORES: dict[str, type[AnomalyScore]] = {
     "inverse_gamma_time": InverseGammaTime,
     "nonparametric_time": NonParametricTime,
     "imputation": Imputation,
+    "likeness": Likeness,
     "hybrid": Hybrid,
 }

@@ -7,7 +7,7 @@ depend on the batch; raw totals have different units.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol, TypeAlias, Union, cast
+from typing import Protocol, TypeAlias, Union, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ Totals: TypeAlias = Mapping[str, Union[Scores, "Totals"]]
 ROUNDING = 1e-10
 
 
+@runtime_checkable
 class Scale(Protocol):
     """A monotone map of raw totals, fitted on those of held-out normals."""
 
@@ -102,6 +103,12 @@ class Hybrid(AnomalyScore):
             self.scales_[name].fit(_without_rounding(totals))
         return self
 
+    def only(self, weights: Mapping[str, float]) -> "Hybrid":
+        """The hybrid of the members named in `weights`, on the scales that they have."""
+        fewer = Hybrid({name: self.members[name] for name in weights}, weights)
+        fewer.scales_ = {name: self._scale(name) for name in weights}
+        return fewer
+
     def member_totals(self, denoiser: Denoiser, x: Batch, **condition: Tensor) -> Totals:
         """Raw totals `(B,)` of each member; of a member that is a hybrid, those of its members."""
         return {
@@ -137,9 +144,12 @@ class Hybrid(AnomalyScore):
         return sum(member.nfe for member in self.members.values())
 
     def _part(self, name: str, raw: Scores) -> Scores:
+        return (self.weights or {}).get(name, 1.0) * self._scale(name)(_without_rounding(raw))
+
+    def _scale(self, name: str) -> Scale:
         if not hasattr(self, "scales_"):
             raise Misfit("this Hybrid has no scales yet; call fit(held_out_totals, scale) first.")
-        return (self.weights or {}).get(name, 1.0) * self.scales_[name](_without_rounding(raw))
+        return self.scales_[name]
 
 
 def _without_rounding(raw: object) -> Scores:
