@@ -1,7 +1,7 @@
 """Fit the parts of a recipe, and score each row of normal data as if it had not been there.
 
 Three ways to leave a row out, by what it costs: the empirical denoiser skips the row itself, exactly; a covariance or a
-transform is fitted ten times, each without a tenth; a network is trained on two to five folds. Then all are fitted on
+transform is fitted ten times, each without a tenth; a network is trained on two to four folds. Then all are fitted on
 everything.
 
 Where anomalies may be among the rows, denoisers are not shown the most suspicious ones: what was trimmed from a
@@ -47,7 +47,7 @@ class Progress:
 
 def network_folds(rows: int) -> int:
     """Folds to train a network on: many where data is scarce."""
-    return 5 if rows <= 500 else 3 if rows <= 5_000 else 2
+    return 4 if rows <= 500 else 3 if rows <= 2_000 else 2
 
 
 def network_steps(spec: NetworkSpec, rows: int) -> int:
