@@ -9,7 +9,9 @@ def card(model: Model, statement: str) -> str:
     """Markdown: what was learnt, how alarms are calibrated, what it is not for, whom to cite."""
     facts, recipe = model.facts, model.recipe
     parts = "\n".join(
-        f"- {name}: {score.use} of {score.of or 'its own network'}" for name, score in recipe.scores.items()
+        f"- {name}: {score.use} of {score.of or _own(score.use)}, weight {score.weight:.3g}"
+        for name, score in recipe.scores.items()
+        if score.weight
     )
     return f"""# An anodiff detector of {len(facts["columns"])} columns
 
@@ -18,7 +20,9 @@ def card(model: Model, statement: str) -> str:
 - recipe: {recipe.name}, anodiff {__version__}
 - learnt from {facts["rows_fitted"]:,} of {facts["rows_seen"]:,} rows in {facts["seconds"]:.1f} s
 - higher scores are more anomalous
-- network evaluations per row: {model.score.nfe}
+- evaluations per row: {model.score.nfe}
+- known anomalies that it was shown: {facts["examples"]}
+- anomalies feared among the rows: {100 * facts["contamination"]["value"]:.3g} %
 
 {parts}
 
@@ -40,3 +44,7 @@ detector = anodiff.load("this folder")
 {bibtex(recipe.cite)}
 ```
 """
+
+
+def _own(use: str) -> str:
+    return "the known anomalies" if use == "likeness" else "its own network"

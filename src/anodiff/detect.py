@@ -5,28 +5,28 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from anodiff.alarms import Conformal, Tail, benjamini_hochberg, sketch_counts, sketch_numbers
-from anodiff.alarms.drift import Sketch, sketch_config
+from anodiff.alarms import Conformal, Tail, benjamini_hochberg
+from anodiff.alarms.drift import sketch_config
 from anodiff.calibration import Calibration, Counted
 from anodiff.data.readers import chunks, sample
 from anodiff.data.summary import columns
-from anodiff.diffusion.fill import conditional_mean, fit_incomplete
-from anodiff.diffusion.gaussian import Gaussian
+from anodiff.diffusion.fill import fit_incomplete
 from anodiff.explain import Explanation, explain
 from anodiff.metrics.ranking import agreement
-from anodiff.modalities import MODALITIES, Encoded, Modality
+from anodiff.modalities import Modality
 from anodiff.model import Model
+from anodiff.prepare import alone_rows, check_rows, chosen_modality, known_anomalies, sketch
 from anodiff.recipes.build import Silent, schedule
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.hurry import hurried
-from anodiff.recipes.learn import Given, Learnt, learn
+from anodiff.recipes.learn import Given, learn
 from anodiff.recipes.schema import Recipe, bibtex, recipe
 from anodiff.scores.combine import Hybrid, Panel
 from anodiff.settings import check_settings
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from anodiff.adapt import SklearnDetector
 
 ROWS = 16_384
-LEAST_ROWS = 5
 
 
 class Detector(BaseEstimator):
@@ -122,13 +121,13 @@ class Detector(BaseEstimator):
         check_settings(self)
         chosen = self._chosen()
         table, seen = sample(X, self.max_rows, int(self.seed))
-        modality = _modality(self.modality).fit(table)
+        modality = chosen_modality(self.modality).fit(table)
         encoded = modality.encode(table)
-        _check_rows(encoded.x, len(table.names))
+        check_rows(encoded.x, len(table.names))
         filler, x = fit_incomplete(encoded.x, encoded.known, schedule(chosen))
-        alone = _alone(modality.encode_left_out(table), encoded, filler, x)
+        alone = alone_rows(modality.encode_left_out(table), encoded, filler, x)
         model = Model(chosen, modality, filler, Panel({"none": Silent(schedule(chosen))}), Hybrid({}))
-        known = None if examples is None else _known(model, examples)
+        known = None if examples is None else known_anomalies(model, examples)
         given = Given(x, alone, known, cast(Any, self.contamination))
         try:
             if self.max_seconds is not None:
@@ -142,7 +141,7 @@ class Detector(BaseEstimator):
             "seconds": time.perf_counter() - began,
             "losses": learnt.losses,
             "columns": modality.describe(),
-            "sketches": {name: sketch_config(_sketch(values)) for name, values in columns(table).items()},
+            "sketches": {name: sketch_config(sketch(values)) for name, values in columns(table).items()},
             "contamination": vars(learnt.contamination),
             "examples": 0 if known is None else len(known),
         }
@@ -260,7 +259,7 @@ class Detector(BaseEstimator):
         """In a sentence, what stands behind alarms at this rate."""
         check_is_fitted(self, "model_")
         rate = self.false_alarm_rate_ if false_alarm_rate is None else false_alarm_rate
-        counted = self.conformal_.statement(rate)
+        counted = self.conformal_.statement(rate) + self._set_aside()
         if rate >= self.conformal_.supported_rate or self.alarm == "conformal":
             return counted
         if self.tail_ is not None:
@@ -352,6 +351,12 @@ class Detector(BaseEstimator):
             self.cache_ = (budget, model, self.calibration_.counted(model.score))
         return self.cache_[1:]
 
+    def _set_aside(self) -> str:
+        if not self.contamination_ or self.calibration_.held_out:
+            return ""
+        count = len(self.decision_scores_) - len(self.held_out_)
+        return f" {count:,} more rows of fit, the highest scores, are taken for anomalies and not counted."
+
     def _chosen(self) -> Recipe:
         if not isinstance(self.recipe, str) or self.recipe != "auto":
             return recipe(self.recipe, self.changes)
@@ -361,43 +366,7 @@ class Detector(BaseEstimator):
         budget = None if self.budget is None else int(self.budget)
         model = whole.within(budget)
         counted = calibration.counted(model.score)
-        self.whole_, self.calibration_, self.cache_ = whole, calibration, (budget, model, counted)
+        self.whole_ = whole
+        self.calibration_ = calibration
+        self.cache_: tuple[int | None, Model, Counted] = (budget, model, counted)
         self.n_features_in_ = len(whole.modality.columns)
-
-
-def _sketch(values: np.ndarray | dict[str, int]) -> Sketch:
-    return sketch_counts(values) if isinstance(values, dict) else sketch_numbers(values)
-
-
-def _modality(given: str | Modality) -> Modality:
-    if isinstance(given, Modality):
-        return cast(Modality, clone(given, safe=False))
-    name = "tabular" if given == "auto" else given
-    if name not in MODALITIES:
-        raise Misfit(f"modality is {given!r}; choose one of auto, {', '.join(MODALITIES)}.")
-    return MODALITIES[name]()
-
-
-def _known(model: Model, examples: Any) -> torch.Tensor:
-    """Known anomalies `(k, d)`, encoded and filled as rows to be scored are."""
-    x = model.prepare(examples).x.to(torch.float32)
-    if not len(x):
-        raise Unreadable("examples has no rows; leave it out, or give known anomalies.")
-    return x
-
-
-def _alone(left: Encoded, encoded: Encoded, filler: Gaussian, x: torch.Tensor) -> torch.Tensor:
-    """The filled rows `x`, those that encode differently when left out filled anew."""
-    differs = (left.x != encoded.x).any(1)
-    if not differs.any():
-        return x
-    alone = x.clone()
-    alone[differs] = conditional_mean(filler, left.x[differs].double(), left.known[differs]).to(x.dtype)
-    return alone
-
-
-def _check_rows(x: torch.Tensor, columns: int) -> None:
-    if len(x) < LEAST_ROWS:
-        raise Unreadable(f"{len(x)} rows are too few to learn what is normal; give at least {LEAST_ROWS}, better 100.")
-    if not (x != x[:1]).any():
-        raise Unreadable(f"all {columns} columns are constant over all {len(x)} rows; there is nothing to learn from.")

@@ -257,7 +257,9 @@ def _check_calibration(calibration: Calibration, members: list[str]) -> None:
     for group in (calibration.left_out, calibration.held_out, calibration.known):
         names, lengths = sorted(group), {array.shape for array in group.values()}
         if (group or group is calibration.left_out) and (names != sorted(members) or len(lengths) != 1):
-            raise BadModel(f"its calibration is of {', '.join(names) or 'nothing'}, its scores are {', '.join(members)}")
+            raise BadModel(
+                f"its calibration is of {', '.join(names) or 'nothing'}, its scores are {', '.join(members)}"
+            )
 
 
 def _plain(value: Any) -> float | str:

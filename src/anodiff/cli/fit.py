@@ -17,7 +17,17 @@ Recipe = Annotated[str, typer.Option(help="Name of a recipe (see: anodiff info) 
 Changes = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change the recipe, e.g. denoisers.learnt.steps=200.")
 ]
-Rate = Annotated[float, typer.Option(help="Share of normal rows that may raise an alarm.")]
+Rate = Annotated[
+    float | None, typer.Option(help="Share of normal rows that may raise an alarm: 0.01, or placed by --examples.")
+]
+Contamination = Annotated[
+    str, typer.Option(metavar="SHARE", help="Share of anomalies among the rows, 0 to 0.4, or auto if it is not known.")
+]
+Examples = Annotated[
+    str | None, typer.Option(metavar="FILE", help="A table of a few known anomalies, with the columns of DATA.")
+]
+Budget = Annotated[int | None, typer.Option(help="At most so many evaluations per row that is scored.")]
+Seconds = Annotated[float | None, typer.Option("--max-seconds", help="About how long this may take.")]
 Alarm = Annotated[Rule, typer.Option(help="Count held-out normals, or model their tail; auto: only where too few.")]
 Kinds = Annotated[
     list[str] | None,
@@ -33,8 +43,12 @@ def fit(
     output: Out,
     recipe: Recipe = "auto",
     changes: Changes = None,
-    rate: Rate = 0.01,
+    rate: Rate = None,
+    contamination: Contamination = "0",
+    examples: Examples = None,
     alarm: Alarm = "auto",
+    budget: Budget = None,
+    max_seconds: Seconds = None,
     kinds: Kinds = None,
     drop: Drop = None,
     seed: Seed = 0,
@@ -52,28 +66,33 @@ def fit(
         Tabular({name: kind(text) for name, text in pairs(kinds, "--kind").items()} or None),
         recipe,
         changes={name: scalar(text) for name, text in pairs(changes, "--set").items()} or None,
-        false_alarm_rate=rate,
+        contamination=scalar(contamination),
+        false_alarm_rate="auto" if rate is None else rate,
         alarm=alarm,
+        budget=budget,
+        max_seconds=max_seconds,
         seed=seed,
     )
-    learn(detector, data, drop or [], terminal)
+    learn(detector, data, examples, drop or [], terminal)
     detector.save(output, overwrite=overwrite)
     facts = learnt(detector, output)
     terminal.give(facts)
     terminal.show(*in_words(facts))
 
 
-def learn(detector: "Detector", data: Any, drop: list[str], terminal: Terminal) -> None:
+def learn(detector: "Detector", data: Any, examples: str | None, drop: list[str], terminal: Terminal) -> None:
     """Fit; a model remembers the columns that it was not shown."""
     if not drop:
-        terminal.follow(detector.fitting(data))
+        terminal.follow(detector.fitting(data, examples=examples))
         return
     from anodiff.data.drop import check_droppable, without
-    from anodiff.data.readers import sample
+    from anodiff.data.readers import read, sample
 
     table, seen = sample(data, detector.max_rows, detector.seed)
     check_droppable(table, drop)
-    terminal.follow(detector.fitting(without(table, drop)))
+    known = None if examples is None else read(examples, like=table.arrow.schema)
+    known = None if known is None else without(known, drop)
+    terminal.follow(detector.fitting(without(table, drop), examples=known))
     detector.model_.facts.update(rows_seen=seen, dropped=drop)
 
 
@@ -99,6 +118,9 @@ def learnt(detector: "Detector", path: Path) -> dict[str, Any]:
         "dropped": facts.get("dropped", []),
         "seconds": round(facts["seconds"], 3),
         "false_alarm_rate": detector.false_alarm_rate_,
+        "contamination": facts["contamination"],
+        "examples": facts["examples"],
+        "evaluations_per_row": detector.model_.score.nfe,
         "threshold": detector.threshold_,
         "calibration": detector.statement(),
     }
@@ -112,5 +134,18 @@ def in_words(facts: dict[str, Any]) -> list[str]:
         f"in {facts['seconds']:.1f} s (recipe {inert(facts['recipe'])}).",
         f"Alarms above score {facts['threshold']:.4g}, at most {100 * facts['false_alarm_rate']:g} % of normal rows: "
         f"{inert(facts['calibration'])}",
+        *_suspected(facts),
         f"Next:  anodiff score {inert(facts['model'])} NEW.csv -o scores.csv",
+    ]
+
+
+def _suspected(facts: dict[str, Any]) -> list[str]:
+    share = facts["contamination"]
+    if not share["value"]:
+        return []
+    if share["low"] == share["high"]:
+        return [f"The most suspicious {100 * share['value']:.3g} % of the rows are not counted as normal, as you said."]
+    return [
+        f"About {100 * share['value']:.2g} % of the rows may be anomalies (anything from {100 * share['low']:.1g} to "
+        f"{100 * share['high']:.2g} %: scores alone hardly tell); so many are not counted as normal."
     ]

@@ -22,6 +22,7 @@ Fdr = Annotated[
     float | None, typer.Option(help="Instead: share of false alarms among the alarms (Benjamini-Hochberg).")
 ]
 Alarm = Annotated[Rule | None, typer.Option(help="Count held-out normals, or model their tail; else as fitted.")]
+Budget = Annotated[int | None, typer.Option(help="At most so many evaluations per row; else as fitted.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Copy the columns of DATA to the output.")]
 Map = Annotated[bool, typer.Option("--map", help="Add each column's part of the score.")]
 
@@ -33,6 +34,7 @@ def score(
     rate: Rate = None,
     fdr: Fdr = None,
     alarm: Alarm = None,
+    budget: Budget = None,
     keep: Keep = False,
     map: Map = False,
     overwrite: Overwrite = False,
@@ -48,10 +50,12 @@ def score(
     from anodiff.cli.alarms import by_fdr, by_rate
     from anodiff.cli.sinks import sink
     from anodiff.report.passes import Worst, pieces
+    from anodiff.settings import check_settings
 
     detector = load(model)
-    asked = {"false_alarm_rate": rate, "alarm": alarm}
+    asked = {"false_alarm_rate": rate, "alarm": alarm, "budget": budget}
     detector.set_params(**{name: value for name, value in asked.items() if value is not None})
+    check_settings(detector)
     worst, counts = Worst(3), np.zeros(2, dtype=np.int64)
     found = noted(terminal.count(pieces(detector, data), lambda piece: len(piece.scores)), worst)
     tables = (columns_of(detector, piece, keep, map) for piece in found)

@@ -1,8 +1,9 @@
 """Tables: every column becomes coordinates of about the same weight, and coordinates become columns again.
 
 A row of a table is `x` `(D,)`: the numeric columns first, then the others in their order, then one indicator for each
-column that had missing cells in fit, and last one coordinate for cells that are missing where fit had none. Missing is
-information, not an error: such a cell is 0 and not known, and the indicators are always known.
+column in which gaps, or values, were rare in fit (up to about 5 %: p (1 - p) up to `FLOOR`), and last one coordinate
+for cells that are missing where fit had none. A missing cell is 0 and not known, the indicators are always known. What
+is rare is information; a common gap is not, and its indicator would weigh as much as a column while it tells little.
 """
 
 import base64
@@ -19,7 +20,7 @@ from anodiff.data.readers import read
 from anodiff.data.table import KINDS, Table, native
 from anodiff.modalities.base import Encoded, Modality
 from anodiff.modalities.categories import Categorical, Ordinal, coded, levels_of, ordered, texts
-from anodiff.modalities.columns import FAR, Block, Boolean, Empty, is_text, nulls, share_of
+from anodiff.modalities.columns import FAR, FLOOR, Block, Boolean, Empty, is_text, nulls, share_of
 from anodiff.modalities.numbers import Numbers
 from anodiff.modalities.times import Datetime
 from anodiff.types import JSON, BadModel, Misfit, Unreadable
@@ -98,7 +99,8 @@ class Tabular(Modality):
 
         Args:
             x: coordinates.
-            known: where False for a whole column, its cell comes back missing; without it only indicators say so.
+            known: where False for a whole column, its cell comes back missing; without it only indicators say so, and
+                no gap comes back in a column where gaps are common.
             kind: another kind of table: numpy, pandas, polars or pyarrow.
             index: for pandas, the index of the rows.
         """
@@ -210,11 +212,11 @@ class Tabular(Modality):
         return self
 
     def _lay_out(self) -> None:
-        """Whose each block coordinate is, the first one of each column, and the columns with an indicator."""
+        """Whose each block coordinate is, the first one of each column, and columns of rare gaps or values."""
         place = {name: i for i, name in enumerate(self.columns)}
         self._owner = np.concatenate([np.array([place[n] for n in block.names])[block.owner] for block in self.blocks_])
         self._first = np.unique(self._owner, return_index=True)[1]
-        self._indicated = np.flatnonzero(self.shares_ > 0)
+        self._indicated = np.flatnonzero((self.shares_ > 0) & (self.shares_ * (1 - self.shares_) <= FLOOR))
 
     def _check_settings(self, table: Table) -> None:
         if self.missing not in ("allow", "refuse"):

@@ -77,7 +77,8 @@ class Doubt:
 
     def spares(self, spec: DenoiserSpec) -> Tensor:
         """Which rows the part is shown `(n,)`: all but the most suspicious."""
-        trim = self.contamination if spec.trim is None else spec.trim and max(spec.trim, self.contamination)
+        given = getattr(spec, "trim", None)
+        trim = self.contamination if given is None else given and max(given, self.contamination)
         rank = np.argsort(np.argsort(self.suspicion, kind="stable"))
         least = min(len(rank), 2 + (spec.neighbours or 1)) if isinstance(spec, EmpiricalSpec) else 2
         return torch.from_numpy(rank < max(least, round((1 - trim) * len(rank))))

@@ -1,6 +1,7 @@
 r"""A handful of known anomalies: which scores see them, and what is like them,
 
-.. math:: w_m \propto e^{\beta A_m}, \quad A_m = \operatorname{mean}_i P\big(a_m(X) < a_m(e_i) \mid X \text{ normal}\big),
+.. math:: w_m \propto e^{\beta A_m}, \quad
+          A_m = \operatorname{mean}_i P\big(a_m(X) < a_m(e_i) \mid X \text{ normal}\big),
 
 so a score that ranks the known anomalies e_i below many normals loses its voice. Beside the scores stands the likeness
 to the known anomalies. Both constants were chosen on the 26 development tables.
@@ -75,7 +76,9 @@ def acquainted(parts: Parts, rows: Tensor, alone: Tensor) -> Parts:
     spec = recipe.denoisers.get(str(recipe.scores[far].of)) if far in recipe.scores else None
     if far is None or not isinstance(spec, EmpiricalSpec):
         return parts
-    alike = EmpiricalSpec(use="empirical", neighbours=1, references=max(10, len(rows)), transform=spec.transform, trim=0)
+    alike = EmpiricalSpec(
+        use="empirical", neighbours=1, references=max(10, len(rows)), transform=spec.transform, trim=0
+    )
     known = empirical(alike, rows, rows, panel.schedule)
     floor = FLOOR * max(float(np.median(parts.left_out[far])), 1e-12)
     settings = {"normal": recipe.scores[far].of, "known": KNOWN, "floor": floor}

@@ -1,4 +1,4 @@
-"""From encoded rows to a model that judges: suspicion first where it is called for, then left-out scores, then all parts.
+"""From encoded rows to a model that judges: suspicion where it is called for, then left-out scores, then all parts.
 
 1. Where anomalies may be among the rows, the recipe's guard judges each row as if it had been left out.
 2. Every score judges every row as if it had been left out, by parts that were not shown the most suspicious rows.
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Given:
-    """What a detector learns from: rows `x` `(n, d)`, the same `alone` (encoded without themselves), known anomalies."""
+    """What a detector learns from: rows `x` `(n, d)`, the same encoded `alone`, each without itself, known anomalies."""
 
     x: Tensor
     alone: Tensor

@@ -131,9 +131,9 @@ class Recipe(Spec):
             if score.use not in OWN_NETWORK | OF_THE_PANEL and score.of not in self.denoisers:
                 known = ", ".join(self.denoisers) or "none"
                 raise ValueError(f"score {name} asks the denoiser {score.of}, which is not among: {known}")
-        for name in (*self.guard, *(s.stands_for for s in self.scores.values()), self.likeness):
-            if name is not None and name not in self.scores:
-                raise ValueError(f"it names the score {name}, which is not among: {', '.join(self.scores)}")
+        for named in (*self.guard, *(s.stands_for for s in self.scores.values()), self.likeness):
+            if named is not None and named not in self.scores:
+                raise ValueError(f"it names the score {named}, which is not among: {', '.join(self.scores)}")
         if not any(score.weight for score in self.scores.values()):
             raise ValueError("all scores weigh 0; give one of them a weight")
         return self

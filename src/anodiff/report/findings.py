@@ -12,6 +12,7 @@ from anodiff.data.summary import columns
 from anodiff.data.table import Table
 from anodiff.detect import Detector
 from anodiff.explain import Explanation
+from anodiff.recipes.schema import Recipe
 from anodiff.report.calibration import curve, rates_for
 from anodiff.report.citing import works
 from anodiff.report.judgement import headline, limits, trust
@@ -155,13 +156,22 @@ def contributions(detector: Detector, explained: Sequence[Explanation]) -> list[
         {
             "name": name,
             "asks": asked.use,
-            "of": "its own network" if asked.of is None else f"{asked.of}: {recipe.denoisers[asked.of].use}",
+            "of": asked_of(recipe, name),
             "share": float(np.mean([e.members[name] / t for e, t in zip(explained, totals, strict=True)]))
             if explained
             else None,
         }
         for name, asked in recipe.scores.items()
+        if name in detector.model_.score.members
     ]
+
+
+def asked_of(recipe: Recipe, name: str) -> str:
+    """Which model a score asks, in words."""
+    asked = recipe.scores[name]
+    if asked.use == "likeness":
+        return "the known anomalies"
+    return "its own network" if asked.of is None else f"{asked.of}: {recipe.denoisers[asked.of].use}"
 
 
 def _explained(detector: Detector, found: Survey) -> list[Explanation]:

@@ -1,0 +1,57 @@
+"""From what a user gives to rows that a recipe can learn from."""
+
+from typing import cast
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from anodiff.alarms import sketch_counts, sketch_numbers
+from anodiff.alarms.drift import Sketch
+from anodiff.diffusion.fill import conditional_mean
+from anodiff.diffusion.gaussian import Gaussian
+from anodiff.modalities import MODALITIES, Encoded, Modality
+from anodiff.model import Model
+from anodiff.settings import LEAST_ROWS
+from anodiff.types import Misfit, Unreadable
+
+
+def sketch(values: np.ndarray | dict[str, int]) -> Sketch:
+    """What drift is later measured against, of a column's numbers or counts."""
+    return sketch_counts(values) if isinstance(values, dict) else sketch_numbers(values)
+
+
+def chosen_modality(given: str | Modality) -> Modality:
+    """A fresh modality: by name, or like the one given."""
+    if isinstance(given, Modality):
+        return cast(Modality, clone(given, safe=False))
+    name = "tabular" if given == "auto" else given
+    if name not in MODALITIES:
+        raise Misfit(f"modality is {given!r}; choose one of auto, {', '.join(MODALITIES)}.")
+    return MODALITIES[name]()
+
+
+def known_anomalies(model: Model, examples: object) -> torch.Tensor:
+    """Known anomalies `(k, d)`, encoded and filled as rows to be scored are."""
+    x = model.prepare(examples).x.to(torch.float32)
+    if not len(x):
+        raise Unreadable("examples has no rows; leave it out, or give known anomalies.")
+    return x
+
+
+def alone_rows(left: Encoded, encoded: Encoded, filler: Gaussian, x: torch.Tensor) -> torch.Tensor:
+    """The filled rows `x`, those that encode differently when left out filled anew."""
+    differs = (left.x != encoded.x).any(1)
+    if not differs.any():
+        return x
+    alone = x.clone()
+    alone[differs] = conditional_mean(filler, left.x[differs].double(), left.known[differs]).to(x.dtype)
+    return alone
+
+
+def check_rows(x: torch.Tensor, columns: int) -> None:
+    """Refuse encoded rows `(n, d)` that are too few or all alike."""
+    if len(x) < LEAST_ROWS:
+        raise Unreadable(f"{len(x)} rows are too few to learn what is normal; give at least {LEAST_ROWS}, better 100.")
+    if not (x != x[:1]).any():
+        raise Unreadable(f"all {columns} columns are constant over all {len(x)} rows; there is nothing to learn from.")
