@@ -59,6 +59,19 @@ def test_learns_from_incomplete_rows() -> None:
     assert (found - truth).abs().max() < (torch.cov(naive.T) - truth).abs().max()
 
 
+def test_gaps_take_no_spread_away() -> None:
+    x = correlated(4000, d=3)
+    x = ((x - x.mean(0)) / x.std(0)).float()
+    known = torch.rand(x.shape, generator=torch.Generator().manual_seed(2)) > 0.5
+    gaussian, filled = fit_incomplete(torch.where(known, x, 0), known, VE())
+    found = (gaussian.vectors * gaussian.values).double() @ gaussian.vectors.T.double()
+    assert (found.diagonal() - 1).abs().max() < 0.15
+    assert (found - torch.cov(x.T).double()).abs().max() < (torch.cov(filled.T) - torch.cov(x.T)).abs().max()
+    assert torch.equal(filled[known], x[known])
+    again = fit_incomplete(torch.where(known, x, 0), known, VE())[1]
+    assert torch.equal(filled, again)
+
+
 def test_shrinkage_falls_with_rows_and_never_ends() -> None:
     assert shrinkage(100, 10) > shrinkage(1000, 10) > 0
     assert shrinkage(10, 1000) == 0.1

@@ -212,12 +212,13 @@ def test_kinds_by_type_and_by_the_user() -> None:
     assert table.decode(table.encode(enum).x).schema == enum.schema
 
 
-def test_missing_is_information() -> None:
-    fit = np.array([[1.0, np.nan], [2.0, 1.0], [3.0, 2.0], [4.0, 3.0]])
+def test_missing_is_information_where_it_is_rare() -> None:
+    fit = np.array([[float(i), float(i % 7)] for i in range(40)])
+    fit[0, 1] = np.nan
     table = Tabular().fit(fit)
     encoded = table.encode(np.array([[1.0, np.nan], [np.nan, 1.0], [np.nan, np.nan]]))
     assert encoded.known.tolist() == [[True, False, True, True], [False] + [True] * 3, [False, False, True, True]]
-    assert encoded.x[:, 2].tolist()[0] == encoded.x[:, 2].tolist()[2] > 0 > encoded.x[1, 2]
+    assert encoded.x[:, 2].tolist()[0] == encoded.x[:, 2].tolist()[2] > 4 > 0 > encoded.x[1, 2]
     assert encoded.x[:, 3].tolist() == [0, 6, 6]
     located = table.locate(torch.tensor([[0, 0, 0, 1.0]] * 3), encoded.known)
     assert located.tolist() == [[0.5, 0.5], [1, 0], [1, 0]]
@@ -226,6 +227,25 @@ def test_missing_is_information() -> None:
     for refused in (lambda: strict.encode(fit), lambda: Tabular(missing="refuse").fit(fit)):
         with pytest.raises(Unreadable, match="column x1 is missing in row 1"):
             refused()
+
+
+def test_common_gaps_tell_nothing() -> None:
+    draw = np.random.default_rng(0)
+    fit = np.where(draw.random((200, 3)) < 0.2, np.nan, draw.normal(size=(200, 3)))
+    table = Tabular().fit(fit)
+    whole, holed = table.encode(np.array([[0.5, 1.0, 2.0], [0.5, np.nan, 2.0]])).x
+    assert table.owners.tolist() == [0, 1, 2, -1]
+    assert torch.equal(holed[[0, 2, 3]], whole[[0, 2, 3]])
+    encoded = table.encode(fit)
+    np.testing.assert_array_equal(np.isnan(table.decode(encoded.x, encoded.known)), np.isnan(fit))
+    assert not np.isnan(table.decode(encoded.x)).any()
+
+
+def test_rare_values_tell() -> None:
+    column = np.full((100, 1), np.nan)
+    column[:2] = [[1.0], [2.0]]
+    x = Tabular().fit(np.hstack([np.arange(100.0)[:, None], column])).encode(np.array([[3.0, 1.5], [3.0, np.nan]])).x
+    assert x[0, 2] < -4 < 0 < x[1, 2]
 
 
 def test_columns_are_matched_by_name_or_position() -> None:
