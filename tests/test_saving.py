@@ -287,8 +287,9 @@ def test_refuses_every_wrong_entry(tmp_path: Path, place: str, value: object) ->
         ("filler/values", lambda a: a[:-1]),
         ("denoiser.linear/mean", lambda a: a[:, None]),
         ("denoiser.linear/vectors", lambda a: a > 0),
-        ("encoding/shares", lambda a: a + 0.5),
-        ("calibration/held_out", lambda a: a * np.inf),
+        ("encoding/shares", lambda a: a + 0.01),
+        ("left_out/linear", lambda a: a * np.inf),
+        ("left_out/linear", lambda a: a[:, None]),
         ("denoiser.linear/values", lambda a: a > 0),
     ],
 )

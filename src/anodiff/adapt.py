@@ -15,7 +15,8 @@ class SklearnDetector(OutlierMixin, BaseEstimator):
 
     Numeric arrays only, NaN welcome: frames with other columns belong to `Detector` itself. A row that it was fitted on
     scores as if it had been left out, here only, so that `fit(X).predict(X)` finds the outliers in X as users of
-    scikit-learn expect; to `Detector` it is a row like any other.
+    scikit-learn expect; to `Detector` it is a row like any other. A `contamination` that is told places the threshold
+    as in scikit-learn: that share of the rows of `fit` are outliers.
 
     Attributes:
         detector_: The fitted `Detector`.
@@ -57,8 +58,10 @@ class SklearnDetector(OutlierMixin, BaseEstimator):
         """Learn normal rows `X` `(n, d)`; `y` is ignored."""
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         self.detector_ = Detector(**self.get_params(deep=False)).fit(X)
-        self.offset_ = -self.detector_.threshold_
         left_out = self.detector_.decision_scores_ if len(X) <= self.max_rows else np.zeros(0)
+        self.offset_ = -self.detector_.threshold_
+        if self.contamination not in (0, "auto"):
+            self.offset_ = float(np.percentile(-self.detector_.decision_scores_, 100 * float(self.contamination)))
         self.left_out_ = {row.tobytes(): score for row, score in zip(X, left_out, strict=False)}
         return self
 

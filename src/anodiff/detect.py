@@ -73,6 +73,8 @@ class Detector(BaseEstimator):
     array([0, 1])
     """
 
+    cache_: tuple[int | None, Model, Counted]
+
     def __init__(
         self,
         modality: str | Modality = "auto",
@@ -368,5 +370,5 @@ class Detector(BaseEstimator):
         counted = calibration.counted(model.score)
         self.whole_ = whole
         self.calibration_ = calibration
-        self.cache_: tuple[int | None, Model, Counted] = (budget, model, counted)
+        self.cache_ = (budget, model, counted)
         self.n_features_in_ = len(whole.modality.columns)

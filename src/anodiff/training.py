@@ -74,7 +74,7 @@ class Flat:
               \theta \leftarrow (1 - \eta \lambda) \theta
               - \eta \, \frac{m}{1 - \beta^k} \Big/ \Big( \sqrt{\frac{v}{1 - \beta_2^k}} + \epsilon \Big).
 
-    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019. torch's own loads its compiler first (seconds).
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019. torch's own loads its compiler, for seconds.
     """
 
     def __init__(self, weights: list[nn.Parameter], decay: float = 1e-4, second: float = 0.999) -> None:

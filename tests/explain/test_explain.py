@@ -10,7 +10,7 @@ import pytest
 from anodiff import Detector
 from anodiff.explain import explain
 
-FAST = {"denoisers.learnt.steps": 60}
+FAST = {"denoisers.learnt.steps": 150}
 LOADINGS = np.array([[1, 0.8, 0, -0.6, 0.3], [0, 0.5, 1, 0.7, -0.9]])
 SHIFT = 3.0
 

@@ -3,7 +3,8 @@ r"""The same process in other coordinates :math:`u = T(x)`,
 .. math:: u_t = \alpha_t \, T(x) + \sigma_t z , \qquad D(x_t) = T^{-1}\big(D_u(\alpha_t T(x_t / \alpha_t))\big) .
 
 `Whitening` makes the noise as coloured as the data is; `NormalScores` makes every column normal, whatever its scale or
-tail; `Squashed` keeps small distances and takes the logarithm of large ones. All keep each coordinate of u next to its column, so that a map of evidence in u reads column by column.
+tail; `Squashed` keeps small distances and takes the logarithm of large ones. All keep each coordinate of u next to its
+column, so that a map of evidence in u reads column by column.
 """
 
 from abc import ABC, abstractmethod

@@ -53,11 +53,11 @@ class Expected:
         return torch.from_numpy(columns[:, self.owner] & (self.owner >= 0))
 
     def unexpectedly_missing(self, known: Tensor) -> np.ndarray:
-        """Columns `(n, columns)` without any known coordinate: missing, and without an indicator for it."""
+        """Columns `(n, columns)` without any known coordinate that had no gap in fit."""
         seen = np.zeros((len(known), len(self.table.columns)), bool)
         for place, owner in enumerate(self.owner[:-1]):
             seen[:, owner] |= known[:, place].numpy()
-        return ~seen
+        return ~seen & (self.table.shares_ == 0)
 
     def _still_missing(self, rows: Encoded, freed: np.ndarray) -> Tensor:
         """The last coordinate `(n, 1)`, which grows with the root of the number of cells missing unexpectedly."""

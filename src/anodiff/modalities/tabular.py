@@ -1,9 +1,10 @@
 """Tables: every column becomes coordinates of about the same weight, and coordinates become columns again.
 
 A row of a table is `x` `(D,)`: the numeric columns first, then the others in their order, then one indicator for each
-column in which gaps, or values, were rare in fit (up to about 5 %: p (1 - p) up to `FLOOR`), and last one coordinate
-for cells that are missing where fit had none. A missing cell is 0 and not known, the indicators are always known. What
-is rare is information; a common gap is not, and its indicator would weigh as much as a column while it tells little.
+column whose gaps tell something, and last one coordinate for cells that are missing where fit had none. A missing cell
+is 0 and not known, the indicators are always known. Gaps tell something where they, or values, are rare (up to about
+5 %: p (1 - p) up to `FLOOR`) or go with another column or its gaps (a correlation from `TOLD` up, four standard errors
+at least). Others would weigh as much as a column each, and be noise.
 """
 
 import base64
@@ -33,6 +34,9 @@ BLOCKS: dict[str, type[Block]] = {
     "datetime": Datetime,
     "empty": Empty,
 }
+
+
+TOLD = 0.5
 
 
 class Tabular(Modality):
@@ -65,6 +69,9 @@ class Tabular(Modality):
         }
         self.shares_ = np.array([nulls(column).mean() for column in table.arrow.columns])
         self.blocks_ = list(self._fitted_blocks(table))
+        self.told_ = np.zeros(len(self.shares_), bool)
+        self._lay_out()
+        self.told_ = self._telling(np.hstack([block.encode(table) for block in self.blocks_]))
         self._lay_out()
         return self
 
@@ -170,7 +177,7 @@ class Tabular(Modality):
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"shares": self._fitted.shares_}
+        return {"shares": self._fitted.shares_, "told": self._fitted.told_.astype(np.float64)}
 
     @classmethod
     def restore(cls, config: JSON, arrays: Mapping[str, np.ndarray]) -> Self:
@@ -183,11 +190,13 @@ class Tabular(Modality):
             if sorted(table.dictionaries_) != sorted(coded_columns):
                 raise ValueError("columns of categories and their levels do not match")
             table.blocks_ = [BLOCKS[block["kind"]].restore(block) for block in config["blocks"]]
-            table.shares_ = np.asarray(arrays["shares"], float)
+            table.shares_, table.told_ = np.asarray(arrays["shares"], float), np.asarray(arrays["told"], float) > 0.5
             if sorted(name for block in table.blocks_ for name in block.names) != sorted(table.columns):
                 raise ValueError("columns and their encodings do not match")
             if table.shares_.shape != (len(table.columns),) or not ((table.shares_ >= 0) & (table.shares_ <= 1)).all():
                 raise ValueError("shares of missing cells do not match the columns")
+            if table.told_.shape != table.shares_.shape:
+                raise ValueError("gaps that tell something do not match the columns")
             if table.kind_ not in KINDS:
                 raise ValueError(f"a table of kind {table.kind_!r}")
             table._lay_out()
@@ -216,7 +225,18 @@ class Tabular(Modality):
         place = {name: i for i, name in enumerate(self.columns)}
         self._owner = np.concatenate([np.array([place[n] for n in block.names])[block.owner] for block in self.blocks_])
         self._first = np.unique(self._owner, return_index=True)[1]
-        self._indicated = np.flatnonzero((self.shares_ > 0) & (self.shares_ * (1 - self.shares_) <= FLOOR))
+        rare = self.shares_ * (1 - self.shares_) <= FLOOR
+        self._indicated = np.flatnonzero((self.shares_ > 0) & (rare | self.told_))
+
+    def _telling(self, x: np.ndarray) -> np.ndarray:
+        """Columns whose gaps go with another column's values or gaps, `(columns,)`, from block coordinates `(n, D)`."""
+        absent = np.isnan(x)
+        gaps = absent[:, self._first].astype(np.float64)
+        others = np.hstack([np.where(absent, 0.0, x), gaps])
+        owner = np.concatenate([self._owner, np.arange(len(self.shares_))])
+        linked = np.abs(_standard(gaps).T @ _standard(others)) / len(x)
+        linked[np.arange(len(self.shares_))[:, None] == owner] = 0
+        return np.asarray(linked.max(1, initial=0) >= max(TOLD, 4 / np.sqrt(len(x))))
 
     def _check_settings(self, table: Table) -> None:
         if self.missing not in ("allow", "refuse"):
@@ -346,3 +366,10 @@ def _masked(values: pa.Array, missing: np.ndarray) -> pa.Array:
     if not missing.any():
         return values
     return pa.chunked_array([values.take(pa.array(np.arange(len(values)), mask=missing))])
+
+
+def _standard(x: np.ndarray) -> np.ndarray:
+    """Columns `(n, d)` of mean 0 and spread 1; constant ones 0."""
+    away = x - x.mean(0)
+    spread = away.std(0)
+    return np.asarray(away / np.where(spread > 1e-12, spread, 1))

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Given:
-    """What a detector learns from: rows `x` `(n, d)`, the same encoded `alone`, each without itself, known anomalies."""
+    """What a detector learns from: rows `x` `(n, d)`, the same encoded `alone` (each without itself), known ones."""
 
     x: Tensor
     alone: Tensor
