@@ -33,12 +33,17 @@ class Contestant(Protocol):
 
 
 class Ours:
-    """anodiff; what is None is left to its default."""
+    """anodiff; what is None is left to its default. One that was `fitted` already is only given another budget."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], fitted: Detector | None = None) -> None:
         self.settings = settings
+        self.fitted = fitted
 
     def fit(self, cut: Cut) -> None:
+        if self.fitted is not None:
+            self.fitted.budget = self.settings.get("budget")
+            self.detector: Detector = self.fitted
+            return
         self.detector = Detector(**self.settings)
         known: dict[str, Any] = {} if cut.examples is None else {"examples": cut.examples}
         self.detector.fit(cut.train, **known)
@@ -77,7 +82,7 @@ class Theirs:
         return {}
 
 
-def contestant(name: str, settings: Settings, seed: int, level: Level) -> Contestant:
+def contestant(name: str, settings: Settings, seed: int, level: Level, fitted: Detector | None = None) -> Contestant:
     """The method of that name: anodiff as it was asked for, another recipe of it, or a rival."""
     plan, other = settings.plan(), recipe_of(name)
     if name != OURS and other is None:
@@ -90,4 +95,4 @@ def contestant(name: str, settings: Settings, seed: int, level: Level) -> Contes
         "contamination": "auto" if plan.auto and other is None else None,
         "seed": seed,
     }
-    return Ours({name: value for name, value in ours.items() if value is not None})
+    return Ours({name: value for name, value in ours.items() if value is not None}, fitted)

@@ -81,10 +81,10 @@ PROTOCOLS = {
         rivals_once=True,
     ),
     "anytime": Protocol(
-        "as shuffled, with a budget of network evaluations per row",
+        "as shuffled, with a budget of evaluations per row; fitted once for all budgets",
         "shuffled",
         varies="budget",
-        levels=(None, 1, 2, 4, 8, 16, 32),
+        levels=(None, 1, 2, 3, 6),
         rivals_once=True,
     ),
     "unlabelled": Protocol(

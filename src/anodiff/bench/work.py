@@ -12,6 +12,7 @@ from anodiff.bench.protocols import Level
 from anodiff.bench.sets import Source
 from anodiff.bench.settings import Settings
 from anodiff.bench.splits import Unserved
+from anodiff.detect import Detector
 from anodiff.types import JSON, Scores
 
 
@@ -56,6 +57,7 @@ def perform(job: Job, skip: frozenset[tuple[Level, str]] = frozenset()) -> Itera
     """
     data, settings = job.source.load(), job.settings
     full: Scores | None = None
+    fitted: Detector | None = None
     for level in settings.levels:
         at = {"set": data.name, "seed": job.seed, "level": level}
         try:
@@ -68,10 +70,10 @@ def perform(job: Job, skip: frozenset[tuple[Level, str]] = frozenset()) -> Itera
             if (level, method) in skip:
                 continue
             yield Begun(level, method)
-            record, scores = _record(method, job, found, level, full)
+            record, scores, learnt = _record(method, job, found, level, full, fitted)
             yield Found("record", {**at, "method": method, **record})
-            if method == OURS and full is None and settings.plan().varies == "budget" and level is None:
-                full = scores
+            if method == OURS and settings.plan().varies == "budget" and level is None:
+                full, fitted = scores, learnt
 
 
 def methods(settings: Settings, level: Level) -> list[str]:
@@ -85,11 +87,15 @@ def failure(sentence: str) -> JSON:
     return {"status": "failed", "error": " ".join(sentence.split())[:300] or "it failed without a word"}
 
 
-def _record(method: str, job: Job, found: Cut, level: Level, full: Scores | None) -> tuple[JSON, Scores | None]:
+def _record(
+    method: str, job: Job, found: Cut, level: Level, full: Scores | None, fitted: Detector | None
+) -> tuple[JSON, Scores | None, Detector | None]:
+    """What a method is worth on a cut, its scores, and the detector if it is one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            record, scores = judged(contestant(method, job.settings, job.seed, level), found, job.seed, full)
+            judge = contestant(method, job.settings, job.seed, level, fitted if method == OURS else None)
+            record, scores = judged(judge, found, job.seed, full)
         except Exception as error:  # whatever a rival raises is a finding
-            return failure(f"{type(error).__name__}: {error}"), None
-    return {"status": "ok", "error": None, **record}, scores
+            return failure(f"{type(error).__name__}: {error}"), None, None
+    return {"status": "ok", "error": None, **record}, scores, getattr(judge, "detector", None)

@@ -57,7 +57,7 @@ class Expected:
         seen = np.zeros((len(known), len(self.table.columns)), bool)
         for place, owner in enumerate(self.owner[:-1]):
             seen[:, owner] |= known[:, place].numpy()
-        return ~seen & (self.table.shares_ == 0)
+        return np.asarray(~seen & (self.table.shares_ == 0))
 
     def _still_missing(self, rows: Encoded, freed: np.ndarray) -> Tensor:
         """The last coordinate `(n, 1)`, which grows with the root of the number of cells missing unexpectedly."""
