@@ -10,6 +10,7 @@ from anodiff.bench.crew import here
 from anodiff.bench.work import Job, methods
 
 TOLD: list[dict[str, object]] = []
+FEW = {"denoisers.learnt.steps": 5}
 
 
 class Listening:
@@ -96,9 +97,9 @@ class _Cut:
 
 
 def test_every_budget_is_that_of_a_detector_fitted_with_it(tmp_path) -> None:
-    chosen = settings("anytime", rivals=(), levels=(None, 1), changes={"denoisers.learnt.steps": 5})
+    chosen = settings("anytime", rivals=(), levels=(None, 1), recipe="auto", changes=FEW)
     once = next(iter(here([Job(save(tmp_path, "toy", rows=200, bad=40), 3, chosen)]))).records
-    assert [r["nfe"] for r in once] == [12, 1]
-    alone = settings("shuffled", rivals=(), budget=1, changes={"denoisers.learnt.steps": 5})
+    assert [r.get("nfe", r["error"]) for r in once] == [12, 1]
+    alone = settings("shuffled", rivals=(), budget=1, recipe="auto", changes=FEW)
     cheap = next(iter(here([Job(save(tmp_path, "toy", rows=200, bad=40), 3, alone)]))).records
     assert once[1]["auroc"] == cheap[0]["auroc"]
