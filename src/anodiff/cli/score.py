@@ -115,7 +115,7 @@ def summary(detector: "Detector", counts: Any, worst: "Worst", fdr: float | None
     return {
         "rows": rows,
         "alarms": alarms,
-        "rule": {"false_alarm_rate": detector.false_alarm_rate} if fdr is None else {"fdr": fdr},
+        "rule": {"false_alarm_rate": detector.false_alarm_rate_} if fdr is None else {"fdr": fdr},
         "threshold": detector.threshold_ if fdr is None else None,
         "calibration": detector.statement(),
         "worst": [
