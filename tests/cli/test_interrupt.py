@@ -21,8 +21,8 @@ from pathlib import Path
 from anodiff.cli import main
 from anodiff.detect import Detector
 fitting = Detector.fitting
-def marked(self, X):
-    for number, record in enumerate(fitting(self, X)):
+def marked(self, X, **given):
+    for number, record in enumerate(fitting(self, X, **given)):
         if number == 3:
             Path("begun").touch()
             time.sleep(60)
