@@ -4,7 +4,7 @@ r"""Numeric columns, all of a table in one block: standardise, then keep what is
     \operatorname{sign}(u)\, c\, (1 + \log(|u| / c)) \;\text{ beyond,}
 
 with c = 10: a bijection with a continuous slope, under which even 1e308 stays finite in single precision. A column of
-100 values or more whose standard deviation is over ten times its body's (the interquartile range over 1.349) is taken
+100 values or more whose standard deviation is over a hundred times its body's (the interquartile range over 1.349) is taken
 as :math:`\operatorname{asinh}((v - \text{median}) / \text{body})` first, or its body would be squeezed to a point.
 
 Rounding: decoding gives v back to :math:`10^{-7} |v - \mu|` within ten standard deviations, to
@@ -23,7 +23,7 @@ from anodiff.modalities.columns import Block, nulls, numpy, parsed
 from anodiff.types import JSON, Unreadable
 
 KNEE = 10.0
-HEAVY, ENOUGH = 10.0, 100
+HEAVY, ENOUGH = 100.0, 100
 QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
 LARGEST = np.finfo(np.float64).max
 
