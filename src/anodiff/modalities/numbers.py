@@ -4,8 +4,9 @@ r"""Numeric columns, all of a table in one block: standardise, then keep what is
     \operatorname{sign}(u)\, c\, (1 + \log(|u| / c)) \;\text{ beyond,}
 
 with c = 10: a bijection with a continuous slope, under which even 1e308 stays finite in single precision. A column of
-100 values or more whose standard deviation is over a hundred times its body's (the interquartile range over 1.349) is taken
-as :math:`\operatorname{asinh}((v - \text{median}) / \text{body})` first, or its body would be squeezed to a point.
+100 values or more whose standard deviation is over a hundred times its body's (the interquartile range over 1.349) is
+taken as :math:`\operatorname{asinh}((v - \text{median}) / \text{body})` first, or its body would be squeezed to a
+point.
 
 Rounding: decoding gives v back to :math:`10^{-7} |v - \mu|` within ten standard deviations, to
 :math:`5 \cdot 10^{-5} |v - \mu|` at the end of double precision, to 1e-5 of v where asinh is taken.
