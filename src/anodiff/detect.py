@@ -130,7 +130,7 @@ class Detector(BaseEstimator):
         alone = alone_rows(modality.encode_left_out(table), encoded, filler, x)
         model = Model(chosen, modality, filler, Panel({"none": Silent(schedule(chosen))}), Hybrid({}))
         known = None if examples is None else known_anomalies(model, examples)
-        given = Given(x, alone, known, cast(Any, self.contamination))
+        given, asked = Given(x, alone, known, cast(Any, self.contamination)), chosen
         try:
             if self.max_seconds is not None:
                 chosen = hurried(chosen, given, int(self.seed), self.max_seconds - (time.perf_counter() - began))
@@ -138,6 +138,7 @@ class Detector(BaseEstimator):
         except ArithmeticError as error:
             raise Misfit(f"recipe {chosen.name!r} cannot learn this table: {error}") from None
         facts = {
+            "asked": asked.model_dump(mode="json"),
             "rows_seen": seen,
             "rows_fitted": len(x),
             "seconds": time.perf_counter() - began,

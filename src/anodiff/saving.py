@@ -10,11 +10,11 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -26,7 +26,6 @@ from anodiff.card import card
 from anodiff.modalities import MODALITIES
 from anodiff.model import Model
 from anodiff.recipes.build import revive, revive_gaussian, schedule
-from anodiff.recipes.known import strangers
 from anodiff.recipes.schema import recipe
 from anodiff.scores.combine import Hybrid
 from anodiff.settings import check_settings
@@ -42,17 +41,21 @@ LARGEST_CONFIG = 256 * 2**20
 
 
 class Facts(BaseModel):
-    """What is known of the fit; columns are described anew by the encoding that is read."""
+    """What is known of the fit; columns are described anew by the encoding that is read.
+
+    `asked` is the recipe before it was cut or weighed: a detector that is loaded and fitted again starts from it.
+    """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
+    asked: dict[str, Any]
     rows_seen: NonNegativeInt
     rows_fitted: NonNegativeInt
     seconds: NonNegativeFloat
     losses: list[float]
     columns: list[Any]
     sketches: dict[str, dict[str, Any]]
-    contamination: dict[str, float]
+    contamination: dict[Literal["value", "low", "high"], Annotated[float, Field(ge=0, le=1)]]
     examples: NonNegativeInt
     dropped: list[str] = []
 
@@ -100,7 +103,7 @@ def load(path: str | Path) -> "Detector":
     """The detector that was saved in the folder `path`; its scores are the same.
 
     Raises:
-        BadModel: the folder is no model, is damaged or tampered with, or is of a newer version.
+        BadModel: the folder is no model, is damaged or tampered with, or is of another version.
     """
     folder = Path(path)
     config = _read_config(folder)
@@ -187,6 +190,11 @@ def _read_config(folder: Path) -> Config:
     if not isinstance(content, dict):
         raise BadModel(f"{path} is no mapping; fit and save the model anew.")
     version = content.get("format")
+    if isinstance(version, int) and version < FORMAT:
+        raise BadModel(
+            f"{folder} was written by anodiff {content.get('anodiff')} (format {version}), older than this anodiff "
+            f"{__version__} (format {FORMAT}); fit and save the model anew."
+        )
     if isinstance(version, int) and version > FORMAT:
         raise BadModel(
             f"{folder} was written by anodiff {content.get('anodiff')} (format {version}), newer than this anodiff "
@@ -240,7 +248,7 @@ def _restored(config: Config, arrays: dict[str, np.ndarray]) -> "Detector":
     score = Hybrid(members, {name: asked.weight for name, asked in chosen.scores.items()})
     score.scales_ = {name: Surprise.restore(config.scales[name], group(f"scale.{name}")) for name in members}
     facts = {**config.facts.model_dump(exclude_unset=True), "columns": modality.describe()}
-    detector = Detector(modality, strangers(chosen).model_dump(mode="json"), **config.settings)
+    detector = Detector(modality, recipe(facts["asked"]).model_dump(mode="json"), **config.settings)
     check_settings(detector)
     calibration = Calibration(group("left_out"), group("held_out"), group("known"), facts["contamination"]["value"])
     _check_calibration(calibration, list(members))
@@ -256,7 +264,8 @@ def _check_calibration(calibration: Calibration, members: list[str]) -> None:
     """Each group of totals has one array per score, all of one length; held-out and known ones may be absent."""
     for group in (calibration.left_out, calibration.held_out, calibration.known):
         names, lengths = sorted(group), {array.shape for array in group.values()}
-        if (group or group is calibration.left_out) and (names != sorted(members) or len(lengths) != 1):
+        flat = len(lengths) == 1 and all(len(shape) == 1 for shape in lengths)
+        if (group or group is calibration.left_out) and (names != sorted(members) or not flat):
             raise BadModel(
                 f"its calibration is of {', '.join(names) or 'nothing'}, its scores are {', '.join(members)}"
             )

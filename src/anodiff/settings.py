@@ -1,5 +1,6 @@
 """The settings of a detector: refused in a sentence that names the setting, the value and what to give instead."""
 
+from math import inf
 from numbers import Integral, Real
 from typing import Any
 
@@ -19,13 +20,13 @@ def check_settings(given: Any) -> None:
     rate, share = given.false_alarm_rate, given.contamination
     if rate != "auto" and not (_number(rate) and 0 < rate < 1):
         raise Misfit(f"false_alarm_rate is {rate}; choose a share between 0 and 1, such as 0.01, or 'auto'.")
-    if share != "auto" and not (_number(share) and 0 <= share <= MOST_CONTAMINATION):
+    if share != "auto" and not (_number(share) and 0 <= float(share) <= MOST_CONTAMINATION):
         raise Misfit(f"contamination is {share!r}; give a share from 0 to {MOST_CONTAMINATION}, or 'auto'.")
     if given.alarm not in ALARMS:
         raise Misfit(f"alarm is {given.alarm!r}; choose one of {', '.join(ALARMS)}.")
     if given.budget is not None and not (_whole(given.budget) and given.budget >= 1):
         raise Misfit(f"budget is {given.budget!r}; give a whole number of evaluations per row, at least 1, or None.")
-    if given.max_seconds is not None and not (_number(given.max_seconds) and given.max_seconds > 0):
+    if given.max_seconds is not None and not (_number(given.max_seconds) and 0 < given.max_seconds < inf):
         raise Misfit(f"max_seconds is {given.max_seconds!r}; give a number of seconds above 0, or None.")
     if not _whole(given.max_rows) or given.max_rows < LEAST_ROWS:
         raise Misfit(f"max_rows is {given.max_rows}; give a whole number of at least {LEAST_ROWS} rows to learn from.")

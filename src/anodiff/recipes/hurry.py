@@ -13,7 +13,7 @@ from itertools import islice
 import torch
 
 from anodiff.recipes.build import denoiser, schedule, score
-from anodiff.recipes.grow import _trained, planned_steps, raw_totals
+from anodiff.recipes.grow import _trained, network_steps, planned_steps, raw_totals
 from anodiff.recipes.learn import Given
 from anodiff.recipes.schema import EmpiricalSpec, NetworkSpec, Recipe
 
@@ -37,7 +37,7 @@ def hurried(recipe: Recipe, given: Given, seed: int, seconds: float) -> Recipe:
     afforded = SEARCHING if answering + training else 1.0
     recipe = _fewer_references(recipe, min(1.0, max(left, 0.0) * afforded / max(searching, 1e-9)), len(given.x))
     rest = left - min(searching, max(left, 0.0) * afforded) - answering
-    return _fewer_steps(recipe, rest / max(training, 1e-9))
+    return _fewer_steps(recipe, rest / max(training, 1e-9), len(given.x))
 
 
 def _fewer_references(recipe: Recipe, share: float, rows: int) -> Recipe:
@@ -51,14 +51,14 @@ def _fewer_references(recipe: Recipe, share: float, rows: int) -> Recipe:
     return recipe.model_copy(update={"denoisers": {**recipe.denoisers, **changed}})
 
 
-def _fewer_steps(recipe: Recipe, share: float) -> Recipe:
+def _fewer_steps(recipe: Recipe, share: float, rows: int) -> Recipe:
     """Shorter trainings; none at all where even few steps are too many and other scores remain."""
     if share >= 1:
         return recipe
     nets = {name: recipe.denoisers[name] for name in _of(recipe, NetworkSpec)}
-    steps = {name: int(share * spec.steps) for name, spec in nets.items() if isinstance(spec, NetworkSpec)}
+    steps = {n: int(share * network_steps(spec, rows)) for n, spec in nets.items() if isinstance(spec, NetworkSpec)}
     others = [name for name, asked in recipe.scores.items() if asked.of not in nets]
-    if others and any(number < FEWEST_STEPS for number in steps.values()):
+    if any(recipe.scores[name].weight for name in others) and any(number < FEWEST_STEPS for number in steps.values()):
         return recipe.only(others)
     changed = {n: spec.model_copy(update={"steps": max(FEWEST_STEPS, steps[n])}) for n, spec in nets.items()}
     return recipe.model_copy(update={"denoisers": {**recipe.denoisers, **changed}})

@@ -84,7 +84,8 @@ class Tally:
 def learn(recipe: Recipe, given: Given, seed: int) -> Generator[Progress, None, Learnt]:
     """Carry out a recipe: yields progress, returns what was learnt."""
     recipe = strangers(recipe)
-    asked = (*recipe.voters, *recipe.stand_ins, *(recipe.reserve if given.known is not None else ()))
+    asked = (*recipe.voters, *(recipe.reserve if given.known is not None else ()))
+    asked = (*asked, *(name for name in recipe.stand_ins if recipe.scores[name].stands_for in asked))
     final = recipe.only(asked)
     guarded = bool(recipe.guard) or given.contamination != 0
     guard = recipe.only(recipe.guard or recipe.voters)
@@ -106,8 +107,7 @@ def learn(recipe: Recipe, given: Given, seed: int) -> Generator[Progress, None, 
     trusted = slice(None) if doubt is None else least(doubt.suspicion, 1 - share.value)
     hybrid = Hybrid(parts.members, {name: spec.weight for name, spec in parts.recipe.scores.items()})
     hybrid.fit({name: raw[trusted] for name, raw in parts.left_out.items()}, Surprise)
-    whole = parts.recipe.model_copy(update={"guard": tuple(n for n in recipe.guard if n in parts.recipe.scores)})
-    return Learnt(whole, parts.panel, hybrid, parts.left_out, parts.known, share, tally.losses)
+    return Learnt(parts.recipe, parts.panel, hybrid, parts.left_out, parts.known, share, tally.losses)
 
 
 def informed(parts: Parts, rows: Tensor, alone: Tensor) -> Parts:
@@ -119,7 +119,7 @@ def informed(parts: Parts, rows: Tensor, alone: Tensor) -> Parts:
 
 def feared(told: float | Literal["auto"], raw: np.ndarray) -> Contamination:
     """The contamination that was told, or one estimated from raw left-out totals `(n,)` of a score of the guard."""
-    return estimate(raw) if told == "auto" else Contamination(told, told, told)
+    return estimate(raw) if told == "auto" else Contamination(float(told), float(told), float(told))
 
 
 def suspicion(totals: Totals) -> np.ndarray:

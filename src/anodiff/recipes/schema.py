@@ -134,18 +134,24 @@ class Recipe(Spec):
         for named in (*self.guard, *(s.stands_for for s in self.scores.values()), self.likeness):
             if named is not None and named not in self.scores:
                 raise ValueError(f"it names the score {named}, which is not among: {', '.join(self.scores)}")
-        if not any(score.weight for score in self.scores.values()):
+        if not any(score.weight for score in self.scores.values() if score.use not in OF_THE_PANEL):
             raise ValueError("all scores weigh 0; give one of them a weight")
         return self
 
     def only(self, names: Iterable[str]) -> "Recipe":
-        """The recipe of these scores and the denoisers that they ask."""
-        wanted = set(names)
-        scores = {name: asked for name, asked in self.scores.items() if name in wanted}
+        """The recipe of these scores and the denoisers that they ask; names of other scores are forgotten."""
+        wanted = set(names) & self.scores.keys()
+        scores = {
+            name: asked if asked.stands_for in wanted else asked.model_copy(update={"stands_for": None})
+            for name, asked in self.scores.items()
+            if name in wanted
+        }
         asked = {score.of for score in scores.values()}
         asked |= {score.settings.get(key) for score in scores.values() for key in ("normal", "known")}
         denoisers = {name: spec for name, spec in self.denoisers.items() if name in asked}
-        return self.model_copy(update={"scores": scores, "denoisers": denoisers})
+        guard = tuple(name for name in self.guard if name in wanted)
+        likeness = self.likeness if self.likeness in wanted else None
+        return self.model_copy(update={"scores": scores, "denoisers": denoisers, "guard": guard, "likeness": likeness})
 
     @property
     def voters(self) -> tuple[str, ...]:
