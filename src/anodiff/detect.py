@@ -54,7 +54,7 @@ class Detector(BaseEstimator):
         budget: At most so many evaluations of a denoiser per row that is scored; can be changed after `fit`. None
             spends what the recipe asks for.
         max_seconds: About how long `fit` may take on this machine; less is then learnt from, in fewer steps. What was
-            done stands in `model_.recipe`, which repeats it exactly.
+            done stands in `model_.recipe`, which repeats it exactly where no contamination was feared.
         max_rows: At most so many rows, drawn by `seed`, are learnt from; the others are only scored.
         seed: Of every random choice.
 
@@ -348,6 +348,8 @@ class Detector(BaseEstimator):
     def _at_budget(self) -> tuple[Model, Counted]:
         if not hasattr(self, "whole_"):
             raise AttributeError("the detector is not fitted yet; call fit.")
+        if self.cache_[0] != self.budget:
+            check_settings(self)
         budget = None if self.budget is None else int(self.budget)
         if self.cache_[0] != budget:
             model = self.whole_.within(budget)

@@ -13,7 +13,7 @@ from anodiff.diffusion.gaussian import Gaussian
 from anodiff.modalities import MODALITIES, Encoded, Modality
 from anodiff.model import Model
 from anodiff.settings import LEAST_ROWS
-from anodiff.types import Misfit, Unreadable
+from anodiff.types import Misfit, Refusal, Unreadable
 
 
 def sketch(values: np.ndarray | dict[str, int]) -> Sketch:
@@ -33,7 +33,10 @@ def chosen_modality(given: str | Modality) -> Modality:
 
 def known_anomalies(model: Model, examples: object) -> torch.Tensor:
     """Known anomalies `(k, d)`, encoded and filled as rows to be scored are."""
-    x = model.prepare(examples).x.to(torch.float32)
+    try:
+        x = model.prepare(examples).x.to(torch.float32)
+    except Refusal as error:
+        raise type(error)(f"examples: {error}") from None
     if not len(x):
         raise Unreadable("examples has no rows; leave it out, or give known anomalies.")
     return x

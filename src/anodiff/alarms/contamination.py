@@ -39,7 +39,9 @@ def estimate(raw: Scores) -> Contamination:
     >>> 0.02 < estimate(normal).value < 0.1
     True
     """
-    value = FEARED * (max(excess(raw), 0.005) / USUAL) ** TRUST
+    raw = finite(raw, "left-out scores", at_least=2)
+    evidence = max(excess(raw), 0.005) / USUAL if raw.min() >= 0 else 1.0  # the logarithm says nothing of the others
+    value = FEARED * evidence**TRUST
     return Contamination(min(value, MOST), min(value / FACTOR, MOST), min(value * FACTOR, 0.5))
 
 

@@ -168,9 +168,9 @@ def _shown(spec: DenoiserSpec, rows: int, doubt: Doubt | None) -> Tensor:
 
 def _own_trim(spec: DenoiserSpec, doubt: Doubt | None) -> DenoiserSpec:
     """A Gaussian trims by its own measure: what it is told to, or as much as is feared."""
-    if not isinstance(spec, GaussianSpec) or spec.trim is not None or doubt is None:
+    if not isinstance(spec, GaussianSpec) or spec.trim == 0 or doubt is None:
         return spec
-    return spec.model_copy(update={"trim": doubt.contamination})
+    return spec.model_copy(update={"trim": max(spec.trim or 0.0, doubt.contamination)})
 
 
 def _places(kept: Tensor, rows: int) -> Tensor:

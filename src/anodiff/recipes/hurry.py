@@ -43,8 +43,12 @@ def hurried(recipe: Recipe, given: Given, seed: int, seconds: float) -> Recipe:
 def _fewer_references(recipe: Recipe, share: float, rows: int) -> Recipe:
     if share >= 1:
         return recipe
+
+    def fewer(most: int) -> int:
+        return min(most, max(FEWEST_REFERENCES, int(share * min(most, rows))))
+
     changed = {
-        name: spec.model_copy(update={"references": max(FEWEST_REFERENCES, int(share * min(spec.references, rows)))})
+        name: spec.model_copy(update={"references": fewer(spec.references)})
         for name, spec in recipe.denoisers.items()
         if isinstance(spec, EmpiricalSpec)
     }

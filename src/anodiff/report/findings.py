@@ -212,5 +212,7 @@ def _learnt(detector: Detector, path: str) -> JSON:
         "dropped": model.facts.get("dropped", []),
         "seconds": model.facts["seconds"],
         "evaluations": model.score.nfe,
+        "contamination": model.facts["contamination"]["value"],
+        "examples": model.facts["examples"],
         "seed": detector.seed,
     }

@@ -50,7 +50,7 @@ def limits(alarms: JSON, model: JSON) -> list[str]:
         "score alone ranks rows.",
         "The promise holds on average over training sets, and only while normal rows come from where the training rows "
         "came from.",
-        "Anomalies that were in the training rows count as normal, and so do new ones like them.",
+        doubted(model["contamination"]),
         "Rows are judged one by one: a change over time, in order or in number is not seen.",
         *(
             [f"{model['rows_fitted']:,} of {model['rows_seen']:,} rows, drawn at random, were learnt from."]
@@ -97,3 +97,13 @@ def _not_everything(data: JSON) -> JSON | None:
         "text": "More than half of the rows raise an alarm: check that these data, their columns and their units are "
         "those of training.",
     }
+
+
+def doubted(contamination: float) -> str:
+    """What became of anomalies among the training rows."""
+    if not contamination:
+        return "Anomalies that were in the training rows count as normal, and so do new ones like them."
+    return (
+        f"{percent(contamination)} of the training rows, of the highest scores, were taken for anomalies; if they were "
+        "fewer, there are more false alarms than promised."
+    )
