@@ -104,7 +104,19 @@ def test_refusals_are_one_sentence(call: Call, place: Path, labelled: Path, argu
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(place: Path) -> None:
     words = ["bench", "--sets", "wine,breast_cancer", "--recipe", "mahalanobis", "--rivals", "knn", "--seeds", "150"]
-    program = [sys.executable, "-c", "from anodiff.cli import main; main()", *words, "--jobs", "1", "-o", "out"]
+    heeded = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a job in the background does not
+    )
+    program = [
+        sys.executable,
+        "-c",
+        f"{heeded}; from anodiff.cli import main; main()",
+        *words,
+        "--jobs",
+        "1",
+        "-o",
+        "out",
+    ]
     env = {k: v for k, v in os.environ.items() if k != "ANODIFF_DATA"} | {"OMP_NUM_THREADS": "1"}
     running = subprocess.Popen(program, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True)
     for _ in range(600):

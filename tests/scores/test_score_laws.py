@@ -5,8 +5,11 @@ import torch
 from score_toys import Copying, drawn
 
 from anodiff.checks import check_denoiser, check_score
+from anodiff.diffusion.empirical import Empirical
+from anodiff.diffusion.noise import SCHEDULES
 from anodiff.scores import SCORES
-from anodiff.scores.combine import parts
+from anodiff.scores.combine import Panel, parts
+from anodiff.scores.likeness import Likeness
 from anodiff.scores.reconstruction import Residual
 
 NAMES = [
@@ -30,7 +33,8 @@ NAMES = [
 
 def test_the_list_is_everything(scores):
     assert list(scores) == NAMES
-    assert {type(part) for score in scores.values() for part in parts(score)} == set(SCORES.values())
+    alone = {type(part) for score in scores.values() for part in parts(score)}
+    assert alone | {Likeness} == set(SCORES.values())
 
 
 @pytest.mark.parametrize("which", ["gaussian", "mixture", "empirical", "all rows", "learnt"])
@@ -88,3 +92,11 @@ def test_a_false_cost_is_found_out(denoisers):
 
     with pytest.raises(AssertionError, match="nfe 1 is 10"):
         check_score(Cheap(), denoisers["gaussian"], drawn(16, 5))
+
+
+def test_laws_of_likeness(toy):
+    """It asks two denoisers; the known anomalies lie all around, so that farther is more alike."""
+    process = SCHEDULES["ve"]()
+    around = 12 * torch.nn.functional.normalize(torch.randn(400, *toy.normal.shape[1:], dtype=toy.normal.dtype), dim=1)
+    panel = Panel({"normal": Empirical(toy.normal, process, 5), "known": Empirical(around, process, 1)})
+    check_score(Likeness("normal", "known", floor=0.1), panel, toy.normal[:16])
