@@ -105,3 +105,13 @@ def test_likeness_is_the_difference_of_two_diffusion_times() -> None:
     assert np.allclose(like.of(np.array([8.0, 0.0]), np.array([0.0, 8.0])), [np.log(9) / 2, -np.log(9) / 2])
     with pytest.raises(Misfit, match="needs a Panel"):
         like(Silent(SCHEDULES["ve"]()), torch.zeros(1, 2))
+
+
+def test_known_anomalies_stand_in_the_coordinates_of_normal_rows(tmp_path) -> None:
+    """Ranks among five anomalies are no ranks among normals."""
+    changes = {**QUICK, "likeness": "ranked"}
+    ranked = Detector(changes=changes).fit(normals(200), examples=broken()[:5])
+    normal, known = (ranked.whole_.panel[name].transform for name in ("ranked", "known"))
+    assert torch.equal(normal.values, known.values)
+    again = load(ranked.save(tmp_path / "model"))
+    assert np.array_equal(again.decision_function(broken()), ranked.decision_function(broken()))

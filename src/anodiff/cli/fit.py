@@ -58,6 +58,8 @@ def fit(
 ) -> None:
     """Learn what is normal from a table of normal rows."""
     check_place(output, overwrite)
+    if data == examples == "-":
+        raise typer.BadParameter("stdin can be DATA or --examples, not both; give one of them as a file")
     from anodiff.detect import Detector
     from anodiff.modalities.tabular import Tabular
 

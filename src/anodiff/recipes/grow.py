@@ -55,7 +55,7 @@ def network_steps(spec: NetworkSpec, rows: int) -> int:
     return min(spec.steps, 200 + rows)
 
 
-def trained(recipe: Recipe) -> list[NetworkSpec]:
+def networks(recipe: Recipe) -> list[NetworkSpec]:
     """The networks of a recipe."""
     nets = [spec for spec in recipe.denoisers.values() if isinstance(spec, NetworkSpec)]
     return nets + [asked.net for asked in recipe.scores.values() if asked.net is not None]
@@ -65,7 +65,7 @@ def planned_steps(recipe: Recipe, rows: int) -> int:
     """Training steps of `left_out` and `grow` together, give or take a fold's rounding."""
     folds = min(rows, network_folds(rows))
     sizes = [rows, *(rows - (rows - k + folds - 1) // folds for k in range(folds))]
-    return sum(network_steps(net, size) for net in trained(recipe) for size in sizes)
+    return sum(network_steps(net, size) for net in networks(recipe) for size in sizes)
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,12 @@ def grow(
     for name, spec in recipe.denoisers.items():
         shown = x[_shown(spec, len(x), doubt)]
         panel[name] = denoiser(_own_trim(spec, doubt), shown, process, seed)
-        yield from _trained(panel[name], spec, shown, seed)
+        yield from train_part(panel[name], spec, shown, seed)
     members: dict[str, AnomalyScore] = {}
     for name, asked in recipe.scores.items():
         made = score(asked, x.shape[1], process, seed)
         if asked.net is not None:
-            yield from _trained(made, asked.net, x[_shown(asked.net, len(x), doubt)], seed)
+            yield from train_part(made, asked.net, x[_shown(asked.net, len(x), doubt)], seed)
         members[name] = made if asked.of is None else On(asked.of, made)
     weights = {name: asked.weight for name, asked in recipe.scores.items()}
     return Panel(panel or {"none": Silent(process)}), Hybrid(members, weights)
@@ -123,14 +123,14 @@ def left_out(
                 judge, itself = empirical(spec, x[kept], x[rest], process), _places(kept, len(x))[out]
             else:
                 judge, itself = denoiser(_own_trim(spec, doubt), x[rest], process, seed, len(x)), None
-            yield from _trained(judge, spec, x[rest], seed)
+            yield from train_part(judge, spec, x[rest], seed)
             for k, question in asking.items():
                 totals[k][out.numpy()] = raw_totals(question, judge, alone[out], itself)
     for name, asked in recipe.scores.items():
         if asked.net is not None:
             for rest, out in _folds(asked.net, len(x), seed, doubt):
                 question = score(asked, x.shape[1], process, seed)
-                yield from _trained(question, asked.net, x[rest], seed)
+                yield from train_part(question, asked.net, x[rest], seed)
                 totals[name][out.numpy()] = raw_totals(question, Silent(process), alone[out])
     return totals
 
@@ -180,7 +180,7 @@ def _places(kept: Tensor, rows: int) -> Tensor:
     return places
 
 
-def _trained(part: Denoiser | AnomalyScore, spec: DenoiserSpec | None, x: Tensor, seed: int) -> Iterator[Step]:
+def train_part(part: Denoiser | AnomalyScore, spec: DenoiserSpec | None, x: Tensor, seed: int) -> Iterator[Step]:
     """Train a part that has a network; others are fitted already."""
     if not isinstance(spec, NetworkSpec) or not isinstance(part, nn.Module):
         return

@@ -13,7 +13,7 @@ from itertools import islice
 import torch
 
 from anodiff.recipes.build import denoiser, schedule, score
-from anodiff.recipes.grow import _trained, network_steps, planned_steps, raw_totals
+from anodiff.recipes.grow import network_steps, planned_steps, raw_totals, train_part
 from anodiff.recipes.learn import Given
 from anodiff.recipes.schema import EmpiricalSpec, NetworkSpec, Recipe
 
@@ -78,7 +78,7 @@ def _search(recipe: Recipe, name: str, given: Given, seed: int) -> float:
 def _network(recipe: Recipe, name: str, given: Given, seed: int) -> tuple[float, float]:
     """Seconds for all rows to be judged once, and for a step of training."""
     judge = denoiser(recipe.denoisers[name], given.x, schedule(recipe), seed)
-    steps = _trained(judge, recipe.denoisers[name], given.x, seed)
+    steps = train_part(judge, recipe.denoisers[name], given.x, seed)
     for _ in islice(steps, WARM):
         pass
     began = time.perf_counter()

@@ -14,7 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anodiff.recipes.build import empirical, score
+from anodiff.diffusion.denoise import Denoiser
+from anodiff.diffusion.empirical import Empirical
+from anodiff.diffusion.transform import Transformed
+from anodiff.recipes.build import score
 from anodiff.recipes.grow import Totals, raw_totals
 from anodiff.recipes.schema import EmpiricalSpec, Recipe, ScoreSpec
 from anodiff.scores.base import AnomalyScore
@@ -79,7 +82,7 @@ def acquainted(parts: Parts, rows: Tensor, alone: Tensor) -> Parts:
     alike = EmpiricalSpec(
         use="empirical", neighbours=1, references=max(10, len(rows)), transform=spec.transform, trim=0
     )
-    known = empirical(alike, rows, rows, panel.schedule)
+    known = beside(panel[str(recipe.scores[far].of)], rows)
     floor = FLOOR * max(float(np.median(parts.left_out[far])), 1e-12)
     settings = {"normal": recipe.scores[far].of, "known": KNOWN, "floor": floor}
     asked = ScoreSpec(use="likeness", weight=PULL, settings=settings)
@@ -98,3 +101,10 @@ def acquainted(parts: Parts, rows: Tensor, alone: Tensor) -> Parts:
         {**parts.left_out, LIKENESS: like},
         {**parts.known, LIKENESS: each if len(rows) > 1 else np.full(1, np.median(like))},
     )
+
+
+def beside(normal: Denoiser, rows: Tensor) -> Denoiser:
+    """Known anomalies `(k, d)` as a denoiser in the coordinates of another, of normal rows."""
+    if isinstance(normal, Transformed):
+        return Transformed(Empirical(normal.transform(rows), normal.schedule, neighbours=1), normal.transform)
+    return Empirical(rows, normal.schedule, neighbours=1)
