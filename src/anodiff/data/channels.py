@@ -1,0 +1,75 @@
+"""Channels of series: the same names and types in every one, and numbers that are finite."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from anodiff.data.table import Table
+from anodiff.types import Unreadable
+
+
+def matched(table: Table, fitted: Sequence[str], source: str = "") -> Table:
+    """The table with the channels of fit, in their order; those of an array are matched by position.
+
+    Raises:
+        Unreadable: it has other channels.
+
+    >>> matched(Table(pa.table({"flow": [1], "tmp": [2]})), ["flow", "temp"])
+    Traceback (most recent call last):
+    ...
+    anodiff.types.Unreadable: columns differ from those of fit: missing temp; unexpected tmp.
+    """
+    fitted = list(fitted)
+    if table.named and fitted != [f"x{i}" for i in range(len(fitted))]:
+        check_columns(fitted, table.names, source)
+        return replace(table, arrow=table.arrow.select(fitted))
+    if len(table.names) != len(fitted):
+        raise Unreadable(
+            f"{source}the series has {len(table.names)} channels, fit had {len(fitted)}; give the same channels."
+        )
+    return replace(table, arrow=table.arrow.rename_columns(fitted))
+
+
+def check_columns(fitted: Sequence[str], given: Sequence[str], source: str = "") -> None:
+    """Refuse channels that are not those of fit, in the words that tables use."""
+    missing = [name for name in fitted if name not in set(given)]
+    unexpected = [name for name in given if name not in set(fitted)]
+    parts = [f"{word} {_few(names)}" for word, names in (("missing", missing), ("unexpected", unexpected)) if names]
+    if parts:
+        raise Unreadable(f"{source}columns differ from those of fit: {'; '.join(parts)}.")
+
+
+def check_finite(table: Table, source: str = "") -> None:
+    """Refuse an infinite number, which no scale can take; what is missing may be missing."""
+    for name, column in zip(table.names, table.arrow.columns, strict=True):
+        if pa.types.is_floating(column.type) and np.isinf(values := column.to_numpy()).any():
+            row = int(np.isinf(values).argmax())
+            raise Unreadable(
+                f"{source}channel {name} holds {float(values[row])} in row {table.start + row + 1}; "
+                "correct it, or leave the cell empty."
+            )
+
+
+def unified(tables: Sequence[Table]) -> list[Table]:
+    """The same type for each channel everywhere: whole numbers become fractions where another series has some."""
+    schemas = [table.arrow.schema.remove_metadata() for table in tables]
+    if all(schema.equals(schemas[0]) for schema in schemas):
+        return list(tables)
+    fields = [_common([schema.field(i) for schema in schemas]) for i in range(len(schemas[0]))]
+    return [replace(table, arrow=table.arrow.cast(pa.schema(fields))) for table in tables]
+
+
+def _common(fields: Sequence[pa.Field]) -> pa.Field:
+    try:
+        return pa.unify_schemas([pa.schema([f]) for f in fields], promote_options="permissive").field(0)
+    except pa.ArrowException:
+        held = sorted({str(f.type) for f in fields})
+        raise Unreadable(
+            f"channel {fields[0].name} holds {' and '.join(held)} in different series; make them one type."
+        ) from None
+
+
+def _few(names: Sequence[str], most: int = 10) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
