@@ -129,6 +129,16 @@ def score(spec: ScoreSpec, width: int, process: Schedule, seed: int) -> AnomalyS
     return cast(AnomalyScore, _made(maker, {**settings, "net": net, "schedule": process}, spec.use))
 
 
+def question(spec: ScoreSpec) -> AnomalyScore:
+    """A score that asks a denoiser of windows, whatever their shape.
+
+    Raises:
+        Misfit: the recipe gives it settings that it does not take, or names that do not exist.
+    """
+    settings = {name: _resolved(name, value) for name, value in spec.settings.items()}
+    return cast(AnomalyScore, _made(SCORES[spec.use], settings, spec.use))
+
+
 def revive(recipe: Recipe, group: Group, width: int) -> tuple[Panel, dict[str, AnomalyScore]]:
     """The panel and the members of a saved model; `group` gives the arrays of "denoiser.NAME" and "score.NAME"."""
     process = schedule(recipe)

@@ -43,7 +43,22 @@ class TransformSpec(Spec):
     ridge: PositiveFloat = 0.1
 
 
+class ViewSpec(Spec):
+    """Windows of a series: `length` in instants, or in dominant periods ("2P") kept from `least` to `most`.
+
+    Where there is no period, `otherwise` stands. A long window is told by at most so many `points`.
+    """
+
+    length: Annotated[int, Field(ge=1, le=10_000)] | Annotated[str, Field(pattern=r"^(\d+(\.\d+)?|\.\d+)?P$")]
+    least: Annotated[int, Field(ge=1)] = 6
+    most: Annotated[int, Field(ge=1, le=10_000)] = 300
+    otherwise: Annotated[int, Field(ge=1, le=10_000)] = 100
+    points: Annotated[int, Field(ge=1)] | None = None
+    normalise: Literal["none", "centre", "unit"] = "none"
+
+
 Trim = Annotated[float, Field(ge=0, lt=0.9)] | None
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class EmpiricalSpec(Spec):
@@ -54,6 +69,7 @@ class EmpiricalSpec(Spec):
     references: Annotated[int, Field(ge=10, le=10_000_000)] = 10_000
     transform: TransformSpec | None = None
     trim: Trim = None
+    view: Name | None = None
 
 
 class GaussianSpec(Spec):
@@ -61,6 +77,7 @@ class GaussianSpec(Spec):
 
     use: Literal["gaussian"]
     trim: Trim = None
+    view: Name | None = None
 
 
 class MixtureSpec(Spec):
@@ -68,13 +85,16 @@ class MixtureSpec(Spec):
 
     use: Literal["mixture"]
     components: Annotated[int, Field(ge=1, le=1000)] = 4
+    view: Name | None = None
 
 
 class NetworkSpec(Spec):
     """A trained network; `steps` and `width` are ceilings, small tables take fewer."""
 
     use: Literal["network"]
-    predict: Literal["edm", "noise", "data", "velocity"] = "edm"
+    predict: Literal["edm", "noise", "data", "velocity", "spectral"] = "edm"
+    net: Literal["mlp", "unet", "transformer"] = "mlp"
+    knows: tuple[Literal["entity", "calendar", "mask"], ...] = ()
     weight: Literal[tuple(WEIGHTS)] = "velocity"  # type: ignore[valid-type]
     between: tuple[PositiveFloat, PositiveFloat] = (0.02, 20.0)
     width: Annotated[int, Field(ge=4, le=4096)] = 128
@@ -83,11 +103,13 @@ class NetworkSpec(Spec):
     batch: Annotated[int, Field(ge=1, le=65_536)] = 128
     lr: PositiveFloat = 1e-3
     trim: Trim = None
+    view: Name | None = None
 
 
 class ScoreSpec(Spec):
     """A question, `use`, put to the denoiser named `of`; a score with a network of its own trains it as `net` says.
 
+    Of a series, a window's total is read at each of its instants, or its map is.
     A score of weight 0 waits: for known anomalies that speak for it, or as the cheaper stand-in of another.
     """
 
@@ -96,11 +118,11 @@ class ScoreSpec(Spec):
     net: NetworkSpec | None = None
     weight: NonNegativeFloat = 1.0
     stands_for: str | None = None
+    read: Literal["window", "map"] = "window"
     settings: dict[str, Any] = {}
 
 
 AnyDenoiser = Annotated[EmpiricalSpec | GaussianSpec | MixtureSpec | NetworkSpec, Field(discriminator="use")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class Recipe(Spec):
@@ -115,6 +137,8 @@ class Recipe(Spec):
     about: str
     cite: tuple[str, ...] = ()
     schedule: ScheduleSpec = ScheduleSpec()
+    views: dict[Name, ViewSpec] = {}
+    smooth: Annotated[int, Field(ge=0, le=10_000)] | Annotated[str, Field(pattern=r"^(\d+(\.\d+)?|\.\d+)?P$")] = 0
     denoisers: dict[Name, AnyDenoiser] = {}
     scores: Annotated[dict[Name, ScoreSpec], Field(min_length=1)]
     guard: tuple[str, ...] = ()
@@ -134,6 +158,10 @@ class Recipe(Spec):
         for named in (*self.guard, *(s.stands_for for s in self.scores.values()), self.likeness):
             if named is not None and named not in self.scores:
                 raise ValueError(f"it names the score {named}, which is not among: {', '.join(self.scores)}")
+        for name, spec in self.denoisers.items():
+            if bool(self.views) != (spec.view is not None) or (spec.view is not None and spec.view not in self.views):
+                known = ", ".join(self.views) or "none"
+                raise ValueError(f"denoiser {name} looks through the view {spec.view}, which is not among: {known}")
         if not any(score.weight for score in self.scores.values() if score.use not in OF_THE_PANEL):
             raise ValueError("all scores weigh 0; give one of them a weight")
         return self

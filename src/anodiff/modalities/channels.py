@@ -1,0 +1,176 @@
+r"""Channels of a log as coordinates about standard normal,
+
+.. math:: x = (c - \mu_e) / s_e,
+
+each machine e by its own mean and spread where there are several, pooled for one that fit never saw. Text channels
+become standardised shares, as in tables.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from anodiff.data.table import Table
+from anodiff.modalities.categories import Categorical
+from anodiff.modalities.numbers import numbers, typed
+from anodiff.modalities.tabular import kind_of
+from anodiff.types import JSON, Unreadable
+
+FLOOR = 0.05
+"""Least spread of a channel for one machine, as a share of its spread over all."""
+
+
+class Channels:
+    """Numeric channels first, then the coordinates of categorical ones.
+
+    Attributes:
+        names: the channels, in the caller's order.
+        numeric: those that are numbers.
+        owner: `(width,)`, for each coordinate the place in `names` of its channel.
+        mean: `(1 + entities, numeric)`; row 0 is pooled.
+        scale: of the same shape, positive.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        numeric: Sequence[str],
+        mean: np.ndarray,
+        scale: np.ndarray,
+        missing: Sequence[float],
+        blocks: Sequence[Categorical] = (),
+    ) -> None:
+        self.names, self.numeric, self.blocks = list(names), list(numeric), list(blocks)
+        self.mean, self.scale, self.missing = mean, scale, list(missing)
+        places = [self.names.index(name) for name in self.numeric]
+        owned = [np.full(len(block.owner), self.names.index(block.names[0])) for block in self.blocks]
+        self.owner = np.concatenate([np.array(places, int), *owned])
+
+    @classmethod
+    def fit(cls, tables: Sequence[Table], entity: Sequence[int], entities: int) -> Self:
+        """Learn kinds and scales from one table per track; `entity` `(tracks,)` counts from 1, or is 0.
+
+        Raises:
+            Unreadable: nothing was ever observed.
+        """
+        kinds = {field.name: kind_of(field) for table in tables for field in table.arrow.schema}
+        arrow = pa.concat_tables([table.arrow for table in tables], promote_options="permissive").unify_dictionaries()
+        whole = Table(arrow)
+        texts = [name for name, kind in kinds.items() if kind in ("categorical", "ordinal") and _seen(arrow[name])]
+        numeric = [name for name in kinds if name not in texts]
+        values = matrix(whole, numeric)
+        if not texts and not np.isfinite(values).any():
+            raise Unreadable(f"nothing was observed in {len(whole):,} instants; give readings that are numbers.")
+        pooled = _moments(values)
+        rows = [pooled]
+        own = np.concatenate([np.full(len(table), e) for table, e in zip(tables, entity, strict=True)])
+        for e in range(1, entities + 1):
+            mean, scale = _moments(values[own == e], pooled)
+            rows.append((mean, np.maximum(scale, FLOOR * pooled[1])))
+        mean, scale = (np.stack([row[k] for row in rows]) for k in (0, 1))
+        blocks = [Categorical.fit([name], whole) for name in texts]
+        return cls(list(kinds), numeric, mean, scale, np.isnan(values).mean(0).tolist(), blocks)
+
+    def encode(self, table: Table, entity: int = 0) -> np.ndarray:
+        """Coordinates `(T, width)` float64 of one track; NaN where nothing was observed."""
+        x = (matrix(table, self.numeric) - self.mean[entity]) / self.scale[entity]
+        return np.hstack([x, *(block.encode(table) for block in self.blocks)])
+
+    def decode(self, x: np.ndarray, entity: int = 0) -> dict[str, np.ndarray]:
+        """Coordinates `(n, width)` as values by channel, in the caller's units."""
+        count = len(self.numeric)
+        back = x[:, :count] * self.scale[entity] + self.mean[entity]
+        found = {name: back[:, i] for i, name in enumerate(self.numeric)}
+        for block in self.blocks:
+            own = x[:, count : count + len(block.owner)]
+            found[block.names[0]] = np.array(block.decode(own, [pa.string()])[0].to_pylist(), object)
+            count += len(block.owner)
+        return {name: found[name] for name in self.names}
+
+    def locate(self, map: np.ndarray) -> np.ndarray:
+        """Evidence per coordinate `(..., width)` summed by channel `(..., channels)`."""
+        return np.asarray(map @ (self.owner[:, None] == np.arange(len(self.names))))
+
+    def describe(self) -> list[JSON]:
+        """Facts by channel, in the caller's order."""
+        facts = {
+            name: {
+                "name": name,
+                "kind": "numeric",
+                "type": "number",
+                "mean": float(self.mean[0, i]),
+                "sd": float(self.scale[0, i]),
+                "missing": self.missing[i],
+            }
+            for i, name in enumerate(self.numeric)
+        }
+        for block in self.blocks:
+            facts[block.names[0]] = {"type": "text", "missing": 0.0, **block.describe()[0]}
+        return [facts[name] for name in self.names]
+
+    def config(self) -> JSON:
+        """What was learnt and is small."""
+        blocks = [block.config() for block in self.blocks]
+        return {"names": self.names, "numeric": self.numeric, "missing": self.missing, "blocks": blocks}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What was learnt and may be large."""
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def restore(cls, config: JSON, arrays: Mapping[str, np.ndarray]) -> Self:
+        """The inverse of `config` and `arrays`."""
+        mean, scale = arrays["mean"], arrays["scale"]
+        if mean.shape != scale.shape or mean.ndim != 2 or mean.shape[1] != len(config["numeric"]) or (scale <= 0).any():
+            raise ValueError("the scales of the channels do not match their names")
+        blocks = [Categorical.restore(each) for each in config["blocks"]]
+        return cls(config["names"], config["numeric"], mean, scale, config["missing"], blocks)
+
+
+def matrix(table: Table, names: Sequence[str]) -> np.ndarray:
+    """Channels as float64 `(T, channels)`; NaN where missing.
+
+    Raises:
+        Unreadable: a value is infinite, or is no number.
+    """
+    values = np.empty((len(table), len(names)))
+    for i, name in enumerate(names):
+        column = table.arrow[name]
+        if pa.types.is_null(column.type):
+            values[:, i] = np.nan
+            continue
+        values[:, i] = numbers(
+            column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column, name, table.start
+        )
+        if np.isinf(values[:, i]).any():
+            row = int(np.argmax(np.isinf(values[:, i])))
+            raise Unreadable(
+                f"channel {name} holds {values[row, i]} in row {table.start + row + 1}; "
+                "correct it, or leave the cell empty if it is missing."
+            )
+    return values
+
+
+def as_type(values: np.ndarray, type: pa.DataType) -> pa.Array:
+    """Numbers in a channel's own type, rounded where it is whole."""
+    return typed(values, type)
+
+
+def _seen(column: pa.ChunkedArray) -> bool:
+    return int(column.null_count) < len(column)
+
+
+def _moments(values: np.ndarray, pooled: tuple[np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread by channel; where nothing varies, the pooled ones or a unit of the value's own size."""
+    seen = np.isfinite(values)
+    count = seen.sum(0)
+    filled = np.where(seen, values, 0)
+    mean = filled.sum(0) / np.maximum(count, 1)
+    away = np.where(seen, values - mean, 0)
+    sd = np.sqrt((away**2).sum(0) / np.maximum(count, 1))
+    flat = sd <= 1e-9 * np.maximum(np.abs(mean), 1e-300)
+    if pooled is None:
+        return np.where(count > 0, mean, 0.0), np.where(flat, np.maximum(np.abs(mean), 1.0), sd)
+    return np.where(count > 0, mean, pooled[0]), np.where(flat, pooled[1], sd)

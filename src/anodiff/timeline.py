@@ -1,0 +1,161 @@
+r"""A fitted detector of series, as plain parts: strips in, one score per instant out. No fitting, no decisions.
+
+.. math:: a_t = \sum_m w_m \, \frac{\bar a_{m,t} - \mu_m}{\sigma_m},
+
+:math:`\bar a_m` a member's score of instants, smoothed; :math:`\mu_m, \sigma_m` of normals at hold, offline and causally
+each by its own. A member that cannot judge an instant says nothing: 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+
+from anodiff.alarms.standard import Standard
+from anodiff.diffusion.denoise import Denoiser
+from anodiff.modalities.laid import Laid
+from anodiff.modalities.series import Series, Strip
+from anodiff.modalities.windows import View, covering, overlaid, smoothed, spread
+from anodiff.recipes.instants import Ledger, judge
+from anodiff.recipes.schema import Recipe
+from anodiff.recipes.windowed import conditions
+from anodiff.scores.base import AnomalyScore
+from anodiff.types import JSON, Misfit, Scores
+
+Raw = Mapping[str, np.ndarray]
+Scales = Mapping[str, Standard]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What scoring needs.
+
+    Attributes:
+        recipe: How it was built.
+        modality: Raw data to strips and back.
+        views: How strips are cut, by name.
+        panel: Denoisers by name.
+        members: Scores by name; the recipe says which denoiser each asks, and its weight.
+        smooth: Instants to smooth over.
+        scales: Offline and causal, by score.
+        facts: What is known of the fit, JSON.
+    """
+
+    recipe: Recipe
+    modality: Series
+    views: Mapping[str, View]
+    panel: Mapping[str, Denoiser]
+    members: Mapping[str, AnomalyScore]
+    smooth: int
+    scales: Mapping[bool, Scales] = field(default_factory=dict)
+    facts: JSON = field(default_factory=dict)
+
+    @property
+    def nfe(self) -> int:
+        """Evaluations of a denoiser per instant."""
+        return sum(member.nfe for member in self.members.values())
+
+    @property
+    def reach(self) -> int:
+        """How many instants, its own among them, a causal score depends on."""
+        return max(view.length for view in self.views.values()) + max(self.smooth, 1) - 1
+
+    def within(self, budget: int | None) -> "Timeline":
+        """The members, in their order, that so many evaluations per instant pay for.
+
+        Raises:
+            Misfit: the budget buys none.
+        """
+        if budget is None:
+            return self
+        kept, left = dict[str, AnomalyScore](), budget
+        for name, member in self.members.items():
+            if member.nfe <= left:
+                kept[name], left = member, left - member.nfe
+        if not kept:
+            least = min(member.nfe for member in self.members.values())
+            raise Misfit(f"budget is {budget}; the cheapest score of this recipe takes {least} per instant.")
+        return replace(self, members=kept)
+
+    def view(self, name: str) -> View:
+        """The view of a score."""
+        return self.views[str(self.recipe.denoisers[str(self.recipe.scores[name].of)].view)]
+
+    def raw(self, strip: Strip, causal: bool = False) -> dict[str, np.ndarray]:
+        """What every member says of every instant `(G,)`, not smoothed; NaN where it cannot judge."""
+        laid, found = Laid.of(stretched(strip, self.longest) if not causal else strip), {}
+        for name, member in self.members.items():
+            ledger = self.ledger(name, member, laid, causal)
+            said = ledger.ends if causal else ledger.covered()
+            found[name] = said[: len(strip)]
+        return found
+
+    def ledger(self, name: str, member: AnomalyScore, laid: Laid, causal: bool) -> Ledger:
+        """One member's judgement of a strip."""
+        asked = self.recipe.scores[name]
+        view = self.view(name)
+        ledger = Ledger(len(laid), view, asked.read)
+        judged = laid.judged(view, causal)
+        more = conditions(laid, len(judged), len(self.modality.entities_))
+        judge(ledger, member, self.panel[str(asked.of)], laid, judged, causal, **more)
+        return ledger
+
+    @property
+    def longest(self) -> int:
+        """The longest window."""
+        return max(view.length for view in self.views.values())
+
+    def smoothed(self, raw: Raw, causal: bool = False) -> dict[str, np.ndarray]:
+        """Scores of instants, smoothed over the instants around each, or before it."""
+        return {name: smoothed(said, self.smooth, causal) for name, said in raw.items()}
+
+    def combined(self, raw: Raw, causal: bool = False) -> Scores:
+        """The score of each instant `(G,)` from what `raw` gave; never NaN."""
+        total = np.zeros(len(next(iter(raw.values()))))
+        for name, said in self.smoothed({n: raw[n] for n in self.members}, causal).items():
+            total += self.recipe.scores[name].weight * np.nan_to_num(self.scales[causal][name](said), nan=0.0)
+        return total
+
+    def totals(self, strip: Strip, causal: bool = False) -> Scores:
+        """The score of each instant of the track `(T,)`."""
+        return self.combined(self.raw(strip, causal), causal)[strip.at]
+
+    def maps(self, strip: Strip) -> np.ndarray:
+        """Evidence by instant and channel `(T, channels)`, in standard deviations of each member: where it comes from.
+
+        Each member's evidence is laid over the instants that it is about, not smoothed.
+        """
+        laid = Laid.of(stretched(strip, self.longest))
+        total = np.zeros((len(strip), len(self.modality.columns)))
+        for name, member in self.members.items():
+            view, asked = self.view(name), self.recipe.scores[name]
+            judged = laid.judged(view)
+            more = conditions(laid, len(judged), len(self.modality.entities_))
+            sums = torch.zeros(len(laid), laid.x.shape[1], dtype=torch.float64)
+            for start, stop in view.batches(len(laid)):
+                given = {key: value[start:stop] for key, value in more.items()}
+                with torch.no_grad():
+                    windows = laid.windows(view, start, stop).contiguous()
+                    evidence = member(self.panel[str(asked.of)], windows, **given)
+                kept = torch.from_numpy(judged[start:stop])[:, None, None]
+                where = spread(evidence.map.abs().double() * kept, view.edges())
+                sums[start : stop + view.length - 1] += overlaid(where)
+            share = covering(len(judged), view.length)[:, None] if len(judged) else 1.0
+            scale = self.recipe.scores[name].weight / self.scales[False][name].sd_
+            per = 1 if asked.read == "map" else view.length
+            total += (scale * per * self.modality.channels_.locate(sums.numpy() / share))[: len(strip)]
+        return total[strip.at]
+
+
+def stretched(strip: Strip, length: int) -> Strip:
+    """The strip, mirrored at its end until a window fits in."""
+    lack = length - len(strip)
+    if lack <= 0 or not len(strip):
+        return strip
+    at = np.arange(length)
+    turn = 2 * max(len(strip) - 1, 1)
+    place = torch.from_numpy(np.minimum(at % turn, turn - at % turn) if len(strip) > 1 else at * 0)
+    times = None if strip.times is None else strip.times[place.numpy()]
+    return Strip(strip.x[place], strip.known[place], strip.at, strip.entity, times)
