@@ -1,0 +1,9 @@
+"""Backbones: they know shapes and conditions, not schedules."""
+
+from torch import nn
+
+from anodiff.nets.conditioned import WindowMLP
+from anodiff.nets.transformer import Transformer
+from anodiff.nets.unet1d import UNet1d
+
+NETS: dict[str, type[nn.Module]] = {"mlp": WindowMLP, "unet": UNet1d, "transformer": Transformer}
