@@ -2,8 +2,8 @@ r"""A fitted detector of series, as plain parts: strips in, one score per instan
 
 .. math:: a_t = \sum_m w_m \, \frac{\bar a_{m,t} - \mu_m}{\sigma_m},
 
-:math:`\bar a_m` a member's score of instants, smoothed; :math:`\mu_m, \sigma_m` of normals at hold, offline and causally
-each by its own. A member that cannot judge an instant says nothing: 0.
+:math:`\bar a_m` a member's score of instants, smoothed; :math:`\mu_m, \sigma_m` of normals at hold, offline and
+causally each by its own. A member that cannot judge an instant says nothing: 0.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-
 
 from anodiff.alarms.standard import Standard
 from anodiff.diffusion.denoise import Denoiser
@@ -85,21 +84,26 @@ class Timeline:
 
     def raw(self, strip: Strip, causal: bool = False) -> dict[str, np.ndarray]:
         """What every member says of every instant `(G,)`, not smoothed; NaN where it cannot judge."""
-        laid, found = Laid.of(stretched(strip, self.longest) if not causal else strip), {}
-        for name, member in self.members.items():
-            ledger = self.ledger(name, member, laid, causal)
-            said = ledger.ends if causal else ledger.covered()
-            found[name] = said[: len(strip)]
-        return found
+        laid = Laid.of(stretched(strip, self.longest) if not causal else strip)
+        ledgers = {name: self.ledger(name, member, laid, causal) for name, member in self.members.items()}
+        said = {name: ledger.ends if causal else ledger.covered() for name, ledger in ledgers.items()}
+        return {name: values[: len(strip)] for name, values in said.items()}
 
-    def ledger(self, name: str, member: AnomalyScore, laid: Laid, causal: bool) -> Ledger:
-        """One member's judgement of a strip."""
+    def latest(self, laid: Laid, instants: int) -> dict[str, np.ndarray]:
+        """`raw`, causally, of the last so many instants `(instants,)` alone."""
+        start = len(laid) - instants
+        ledgers = {name: self.ledger(name, member, laid, True, start) for name, member in self.members.items()}
+        return {name: ledger.ends[start:] for name, ledger in ledgers.items()}
+
+    def ledger(self, name: str, member: AnomalyScore, laid: Laid, causal: bool, start: int = 0) -> Ledger:
+        """One member's judgement of a strip, by the windows that end at `start` or later."""
         asked = self.recipe.scores[name]
         view = self.view(name)
         ledger = Ledger(len(laid), view, asked.read)
         judged = laid.judged(view, causal)
+        judged[: max(0, start - view.length + 1)] = False
         more = conditions(laid, len(judged), len(self.modality.entities_))
-        judge(ledger, member, self.panel[str(asked.of)], laid, judged, causal, **more)
+        judge(ledger, member, self.panel[str(asked.of)], laid, judged, causal, condition=more)
         return ledger
 
     @property
@@ -120,7 +124,7 @@ class Timeline:
 
     def totals(self, strip: Strip, causal: bool = False) -> Scores:
         """The score of each instant of the track `(T,)`."""
-        return self.combined(self.raw(strip, causal), causal)[strip.at]
+        return np.asarray(self.combined(self.raw(strip, causal), causal)[strip.at])
 
     def maps(self, strip: Strip) -> np.ndarray:
         """Evidence by instant and channel `(T, channels)`, in standard deviations of each member: where it comes from.
@@ -146,7 +150,7 @@ class Timeline:
             scale = self.recipe.scores[name].weight / self.scales[False][name].sd_
             per = 1 if asked.read == "map" else view.length
             total += (scale * per * self.modality.channels_.locate(sums.numpy() / share))[: len(strip)]
-        return total[strip.at]
+        return np.asarray(total[strip.at])
 
 
 def stretched(strip: Strip, length: int) -> Strip:

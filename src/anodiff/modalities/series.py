@@ -121,23 +121,25 @@ class Series(BaseEstimator):
         """One strip per track; a track's strip never depends on another track."""
         return [self.strip(track) for track in self.read(X).tracks]
 
-    def strip(self, track: Track) -> Strip:
-        """A track on its grid."""
+    def strip(self, track: Track, after: int | None = None) -> Strip:
+        """A track on its grid, which begins one step `after` an instant where there was one, else with the track."""
         entity = self._place(track)
         values = self.channels_.encode(track.table, entity)
-        at = self.grid(track.times, len(values))
+        at = self.grid(track.times, len(values), after)
         size = int(at[-1]) + 1 if len(at) else 0
         laid = np.full((size, values.shape[1]), np.nan)
         laid[at] = values
         known = np.isfinite(laid)
-        known[:, [self.channels_.numeric.index(name) for name in self.unseen_]] = True
+        known[:, [self.channels_.numeric.index(name) for name in self.unseen_]] = known.any(1, keepdims=True)
         x = torch.from_numpy(np.nan_to_num(laid).astype(np.float32))
-        return Strip(x, torch.from_numpy(known), at, entity, self._clock(track.times, at, size))
+        return Strip(x, torch.from_numpy(known), at, entity, self._clock(track.times, at, size, after))
 
-    def grid(self, times: np.ndarray | None, instants: int) -> np.ndarray:
+    def grid(self, times: np.ndarray | None, instants: int, after: int | None = None) -> np.ndarray:
         """Where instants lie on the grid `(T,)`, by the times before them alone."""
         if times is None or self.step_ is None or instants == 0:
             return np.arange(instants)
+        if after is not None:
+            return np.asarray(np.cumsum(slots(np.append(after, times), self.step_, GAP)[1:]) - 1)
         return _from_zero(slots(times, self.step_, GAP))
 
     def windows(self) -> tuple[int, ...]:
@@ -205,9 +207,11 @@ class Series(BaseEstimator):
     def _place(self, track: Track) -> int:
         return self.entities_.index(track.entity) + 1 if track.entity in self.entities_ else 0
 
-    def _clock(self, times: np.ndarray | None, at: np.ndarray, size: int) -> np.ndarray | None:
+    def _clock(self, times: np.ndarray | None, at: np.ndarray, size: int, after: int | None) -> np.ndarray | None:
         if times is None:
             return None
+        if after is not None:
+            at, times = np.append(-1, at), np.append(after, times)
         laid = np.interp(np.arange(size), at, times.astype(np.float64)) if size else np.zeros(0)
         return laid.astype(np.int64)
 
