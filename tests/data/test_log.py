@@ -6,6 +6,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from anodiff.data.log import Log, read_log, slots, step
 from anodiff.types import Misfit, Unreadable
@@ -99,7 +101,7 @@ def test_entities_are_sorted_each_by_itself() -> None:
     assert [rows.tolist() for rows in log.place] == [[1, 4], [3, 2, 5]]
     assert log.lay_out([np.array([0.1, 0.3]), np.array([1.1, 1.2, 1.3])]).tolist() == [0.3, 0.1, 1.2, 1.1, 0.3, 1.3]
     assert any("fall back in 2 rows" in note for note in log.notes)
-    assert any("1 rows have the time of another" in note for note in log.notes)
+    assert any("1 row has the time of another" in note for note in log.notes)
     for who in (["a", "b"] * 3, pd.Categorical(["a", "b"] * 3), [1.0, 2.0] * 3):
         log = read_log(pd.DataFrame({"who": who, "x": range(6)}), entity="who")
         assert [len(track) for track in log.tracks] == [3, 3]
@@ -113,6 +115,7 @@ def test_entities_are_sorted_each_by_itself() -> None:
         (["01.01.2024 00:00", "13.01.2024 00:00"], [0, 12 * 1440], None),
         (["2024-01-01 00:00:00,000", "2024-01-01 00:01:00,000"], [0, 1], None),
         (["2024-01-01 00:00:00.000000000 UTC", "2024-01-01 00:01:00.000000000 UTC"], [0, 1], "UTC"),
+        (pd.Categorical(["2024-01-01 00:00", "2024-01-01 00:01"]), [0, 1], None),
         ([1704067200, 1704067260], [0, 1], None),
         ([1704067200.0, 1704067260.0], [0, 1], None),
         ([1704067200000, 1704067260000], [0, 1], None),
@@ -175,7 +178,7 @@ HOSTILE = [
     ({}, {}, "no series"),
     (np.array([[1.0, np.inf]]), {}, "channel x1 holds inf in row 1"),
     ([np.zeros(3), np.array([0, -np.inf])], {}, "series 2: channel x0 holds -inf in row 2"),
-    ([np.zeros((3, 2)), np.zeros((3, 1))], {}, "series 2: the series has 1 channels, fit had 2"),
+    ([np.zeros((3, 2)), np.zeros((3, 1))], {}, "series 2: the series has 1 channels, the first had 2"),
     (
         {"a": frame(), "b": frame().rename(columns={"flow": "flo"})},
         {},
@@ -237,3 +240,17 @@ def test_parquet_with_nanoseconds_and_zones(tmp_path: Path) -> None:
     pq.write_table(pa.table({"when": zoned, "x": [1, 2, 3, 4]}), tmp_path / "a.parquet")
     log = read_log(tmp_path / "a.parquet")
     assert (times(log), log.zone) == ([0, 1, 2, 3], "America/New_York")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.sampled_from("abc")), min_size=1, max_size=30))
+def test_every_row_gets_what_its_instant_has(rows: list[tuple[int, str]]) -> None:
+    X = pa.table({"ts": [t for t, _ in rows], "who": [who for _, who in rows], "row": range(len(rows))})
+    log = read_log(X, time="ts", entity="who")
+    assert all((np.diff(track.times) > 0).all() for track in log.tracks)
+    assert log.lay_out([track.times for track in log.tracks]).tolist() == [t * 1_000_000 for t, _ in rows]
+    assert log.lay_out([np.full(len(track), track.entity) for track in log.tracks]).tolist() == [w for _, w in rows]
+    last = {row: i for i, row in enumerate(rows)}
+    stands = [track.table.arrow["row"].to_numpy() for track in log.tracks]
+    assert log.lay_out(stands).tolist() == [last[row] for row in rows]
+    assert all((a == b).all() for a, b in zip(stands, log.place, strict=True))

@@ -10,8 +10,8 @@ from anodiff.data.table import Table
 from anodiff.types import Unreadable
 
 
-def matched(table: Table, fitted: Sequence[str], source: str = "") -> Table:
-    """The table with the channels of fit, in their order; those of an array are matched by position.
+def matched(table: Table, fitted: Sequence[str], source: str = "", fit: bool = True) -> Table:
+    """The table with the channels of fit (else of the first series), in their order; those of an array by position.
 
     Raises:
         Unreadable: it has other channels.
@@ -21,24 +21,24 @@ def matched(table: Table, fitted: Sequence[str], source: str = "") -> Table:
     ...
     anodiff.types.Unreadable: columns differ from those of fit: missing temp; unexpected tmp.
     """
-    fitted = list(fitted)
+    fitted, whose = list(fitted), "fit" if fit else "the first"
     if table.named and fitted != [f"x{i}" for i in range(len(fitted))]:
-        check_columns(fitted, table.names, source)
+        check_columns(fitted, table.names, source, whose)
         return replace(table, arrow=table.arrow.select(fitted))
     if len(table.names) != len(fitted):
         raise Unreadable(
-            f"{source}the series has {len(table.names)} channels, fit had {len(fitted)}; give the same channels."
+            f"{source}the series has {len(table.names)} channels, {whose} had {len(fitted)}; give the same channels."
         )
     return replace(table, arrow=table.arrow.rename_columns(fitted))
 
 
-def check_columns(fitted: Sequence[str], given: Sequence[str], source: str = "") -> None:
+def check_columns(fitted: Sequence[str], given: Sequence[str], source: str = "", whose: str = "fit") -> None:
     """Refuse channels that are not those of fit, in the words that tables use."""
     missing = [name for name in fitted if name not in set(given)]
     unexpected = [name for name in given if name not in set(fitted)]
     parts = [f"{word} {_few(names)}" for word, names in (("missing", missing), ("unexpected", unexpected)) if names]
     if parts:
-        raise Unreadable(f"{source}columns differ from those of fit: {'; '.join(parts)}.")
+        raise Unreadable(f"{source}columns differ from those of {whose}: {'; '.join(parts)}.")
 
 
 def check_finite(table: Table, source: str = "") -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from anodiff.data.instants import instants, is_recent, is_stamped, is_word, reads, unit_of
+from anodiff.data.instants import instants, is_recent, is_stamped, is_word, reads, undone, unit_of
 from anodiff.data.table import Table
 from anodiff.types import Misfit
 
@@ -114,7 +114,7 @@ def _best(table: Table, names: list[str]) -> str | None:
 
 def _says_times(table: Table, name: str) -> bool:
     """Text that is times: all of it, or, under a name of time, what comes first."""
-    column = table.arrow[name]
+    column = undone(table.arrow[name])
     if not is_word(column.type):
         return False
     told = column.drop_null()

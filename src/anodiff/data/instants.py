@@ -20,6 +20,8 @@ HOURS = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H.%M.%S")
 ODD = ((r"(:\d\d)[.,](\d{1,6})\d*", r"\1.\2"), (r"\s*(UTC|GMT)$", "Z"), (r"\s+([+-]\d\d:?\d\d)$", r"\1"))
 """What arrow does not read, and how it does: decimal commas and more than six decimals, zones by name, blanks."""
 FORMATS = tuple(day + hour for day in DAYS for hour in HOURS)
+WAYS = (None, "UTC", *FORMATS)
+"""ISO without a zone, ISO with one, and the formats."""
 
 
 def instants(column: pa.ChunkedArray, name: str, start: int = 0) -> tuple[np.ndarray, str | None]:
@@ -31,6 +33,7 @@ def instants(column: pa.ChunkedArray, name: str, start: int = 0) -> tuple[np.nda
     >>> instants(pa.chunked_array([["1970-01-01T01:00:00+01:00", "1970-01-01T00:00:01Z"]]), "t")
     (array([      0, 1000000]), 'UTC')
     """
+    column = undone(column)
     check_present(column, name, start)
     if is_stamped(column.type):
         micro, zone = _stamped(column, name)
@@ -43,6 +46,11 @@ def instants(column: pa.ChunkedArray, name: str, start: int = 0) -> tuple[np.nda
     if len(micro) and not (micro.min() >= YEAR_1 and micro.max() < YEAR_10000):
         raise Unreadable(f"column {name} holds times beyond the years 1 to 9999; correct them or leave them out.")
     return micro, zone
+
+
+def undone(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Codes of a dictionary as what they stand for."""
+    return pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def check_present(column: pa.ChunkedArray, name: str, start: int) -> None:
@@ -64,7 +72,7 @@ def is_word(kind: pa.DataType) -> bool:
 
 def reads(text: pa.ChunkedArray) -> bool:
     """Whether there are cells and all of them can be read as times, in one way at least."""
-    return len(text) > 0 and not text.null_count and bool(_ways(_tidy(text)))
+    return len(text) > 0 and not text.null_count and bool(_ways(text))
 
 
 def unit_of(column: pa.ChunkedArray) -> str | None:
@@ -119,10 +127,9 @@ def _integers(micro: pa.ChunkedArray) -> np.ndarray:
 
 
 def _worded(column: pa.ChunkedArray, name: str, start: int) -> tuple[np.ndarray, str | None]:
-    text = _tidy(column)
-    found = _ways(text)
+    found = _ways(column)
     if not found:
-        row = _first_bad(text)
+        row = _first_bad(_tidy(column))
         raise Unreadable(
             f"column {name} holds the text {column[row].as_py()!r} in row {start + row + 1}, where times were."
         )
@@ -137,21 +144,24 @@ def _worded(column: pa.ChunkedArray, name: str, start: int) -> tuple[np.ndarray,
     return micro, "UTC" if form == "UTC" else None
 
 
-def _ways(text: pa.ChunkedArray) -> list[tuple[pa.ChunkedArray, str | None]]:
-    return [(cells, form) for form in (None, "UTC", *FORMATS) if (cells := _read(text, form)) is not None]
+def _ways(column: pa.ChunkedArray) -> list[tuple[pa.ChunkedArray, str | None]]:
+    """Every way in which all cells can be read, as they stand or else made tidy."""
+    for made in (_trimmed, _tidy) if len(column) else ():
+        text = made(column)
+        if found := [(cells, form) for form in WAYS if (cells := _read(text, form)) is not None]:
+            return found
+    return [(column.cast(MICRO), None)] if not len(column) else []
+
+
+def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
 
 
 def _tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text as arrow reads it: no blanks around, at most six decimals after a point, the zone without a blank."""
-    text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-    if _read(text.slice(0, 64), None) is not None and _read(text, None) is not None:
-        return text
-    for wrong, right in (
-        (r"(:\d\d)[.,](\d{1,6})\d*", r"\1.\2"),
-        (r"\s*(UTC|GMT)$", "Z"),
-        (r"\s+([+-]\d\d:?\d\d)$", r"\1"),
-    ):
-        text = pc.replace_substring_regex(text, wrong, right)
+    """Text as arrow reads it: at most six decimals after a point, the zone as an offset without a blank."""
+    text = _trimmed(column)
+    for odd, plain in ODD:
+        text = pc.replace_substring_regex(text, odd, plain)
     return text
 
 
@@ -173,7 +183,7 @@ def _read(text: pa.ChunkedArray, form: str | None) -> pa.ChunkedArray | None:
 
 def _first_bad(text: pa.ChunkedArray) -> int:
     """The first row that cannot be read as the rows before it can: the longest readable beginning, by bisection."""
-    return max(_readable(text, form) for form in (None, "UTC", *FORMATS))
+    return max(_readable(text, form) for form in WAYS)
 
 
 def _readable(text: pa.ChunkedArray, form: str | None) -> int:

@@ -10,34 +10,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from anodiff.data.channels import check_finite, matched, unified
-from anodiff.data.clock import Clock, clock_of, slots, step
-from anodiff.data.drop import without
+from anodiff.data.clock import slots, step
 from anodiff.data.pieces import pieces
-from anodiff.data.table import Table
-from anodiff.types import Misfit, Unreadable
+from anodiff.data.tracks import Part, Track, part_of, told, tracks_of
+from anodiff.types import Misfit
 
 __all__ = ["Log", "Track", "read_log", "slots", "step"]
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """One series.
-
-    Attributes:
-        table: the channels only, T rows.
-        times: `(T,)` int64 microseconds since 1970 in UTC, strictly increasing; None without a clock.
-        entity: whose series it is, where that was told.
-    """
-
-    table: Table
-    times: np.ndarray | None
-    entity: str | None
-
-    def __len__(self) -> int:
-        return len(self.table)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,136 +94,33 @@ def read_log(
     schema = like if isinstance(like, pa.Schema) else None
     names = None if like is None else list(like.names if isinstance(like, pa.Schema) else like)
     shape, given, notes = pieces(X, (time, entity), schema, partial)
-    parts = [_parted(table, key, shape, (time, entity), names or []) for key, table in given]
-    channels, sources = names, [f"{key}: " if key else f"series {i + 1}: " for i, (key, _) in enumerate(given)]
-    tables = []
-    for part, source in zip(parts, sources, strict=True):
-        source = source if shape != "one" else ""
-        tables.append(part.table if channels is None else matched(part.table, channels, source))
-        channels = channels or part.table.names
-        check_finite(part.table, source)
-    tracks, place, instants = _tracks([replace(p, table=t) for p, t in zip(parts, unified(tables), strict=True)])
-    zones = {part.clock.zone for part in parts if part.clock.micro is not None}
+    parts = [part_of(table, key, shape, (time, entity), names or []) for key, table in given]
+    sources = [""] if shape == "one" else [f"{key or f'series {i + 1}'}: " for i, (key, _) in enumerate(given)]
+    parts = _alike(parts, names, sources)
+    tracks, place, instants = tracks_of(parts)
+    said = dict.fromkeys(note for part in parts for note in part.clock.notes)
     return Log(
         tracks,
         place,
         instants,
-        channels or [],
+        parts[0].table.names,
         shape,
         [key for key, _ in given if key is not None],
-        [*notes, *dict.fromkeys(note for part in parts for note in part.clock.notes), *_told(parts, time == "auto")],
-        zones.pop() if len(zones) == 1 else "UTC" if zones else None,
+        [*notes, *said, *told(parts, time == "auto")],
+        _zone(parts),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """One piece: channels, clock, and whose each row is, `codes` `(n,)` into `entities`."""
-
-    table: Table
-    clock: Clock
-    codes: np.ndarray
-    entities: list[str | None]
-
-
-def _column(name: str | int | None, table: Table) -> str | None:
-    """The name of a column; a whole number is the name that pandas gives by itself, or a position in an array."""
-    if name is None or isinstance(name, str) or str(name) in table.names:
-        return None if name is None else str(name)
-    return f"x{name}"
+def _alike(parts: Sequence[Part], names: Sequence[str] | None, sources: Sequence[str]) -> list[Part]:
+    """The pieces with the same channels, those of fit or else of the first, of the same types, and finite."""
+    tables = [part.table for part in parts]
+    for i, (table, source) in enumerate(zip(tables, sources, strict=True)):
+        check_finite(table, source)
+        if i > 0 or names is not None:
+            tables[i] = matched(table, tables[0].names if names is None else names, source, fit=names is not None)
+    return [replace(part, table=table) for part, table in zip(parts, unified(tables), strict=True)]
 
 
-def _parted(table: Table, key: str | None, shape: str, asked: tuple[str | int | None, ...], like: list[str]) -> _Part:
-    time, entity = (_column(name, table) for name in asked)
-    codes, entities = _entities(table, key, entity, shape)
-    clock = clock_of(without(table, [entity] if entity else []), time, like, codes)
-    aside = [name for name in table.names if name in clock.columns or name == entity]
-    channels = without(table, aside)
-    if not channels.names:
-        raise Unreadable(f"there is no channel beside {' and '.join(aside) or 'the clock'}; give at least one.")
-    return _Part(channels, clock, codes, entities)
-
-
-def _entities(table: Table, key: str | None, entity: str | None, shape: str) -> tuple[np.ndarray, list[str | None]]:
-    if entity is None or (shape == "dict" and entity not in table.names):
-        return np.zeros(len(table), int), [key]
-    if entity not in table.names:
-        names = ", ".join(table.names[:10])
-        raise Misfit(f"there is no column {entity} to tell series apart by; the table has {names}.")
-    column = table.arrow[entity]
-    gone = pc.is_null(column, nan_is_null=pa.types.is_floating(column.type))
-    if (row := pc.index(gone, True).as_py()) >= 0:
-        raise Unreadable(f"column {entity} names no entity in row {table.start + row + 1}; fill it.")
-    coded = pc.dictionary_encode(_plain(column)).combine_chunks()
-    coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
-    return np.asarray(coded.indices).astype(int), [str(value) for value in coded.dictionary.to_pylist()]
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Categories as their words, and fractions that are whole (integers beside a gap) as integers."""
-    if pa.types.is_dictionary(column.type):
-        return pc.cast(column, column.type.value_type)
-    if pa.types.is_floating(column.type) and pc.all(pc.equal(column, pc.floor(column))).as_py():
-        return pc.cast(column, pa.int64())
-    return column
-
-
-def _tracks(parts: Sequence[_Part]) -> tuple[list[Track], list[np.ndarray], list[np.ndarray]]:
-    tracks: list[Track] = []
-    place: list[np.ndarray] = []
-    instants: list[np.ndarray] = []
-    start = 0
-    for part in parts:
-        whose = np.argsort(part.codes, kind="stable")
-        ends = np.cumsum(np.bincount(part.codes, minlength=len(part.entities)))
-        laid = np.empty(len(part.table), int)
-        for entity, rows in zip(part.entities, np.split(whose, ends)[:-1], strict=True):
-            track, stands, where = _track(part, rows, entity)
-            laid[rows] = start + where
-            start += len(track)
-            tracks.append(track)
-            place.append(stands)
-        instants.append(laid)
-    return tracks, place, instants
-
-
-def _track(part: _Part, rows: np.ndarray, entity: str | None) -> tuple[Track, np.ndarray, np.ndarray]:
-    """The track of these rows, `(T,)` the rows that stand for its instants, and the instant of each of `rows`."""
-    times = None if part.clock.micro is None else part.clock.micro[rows]
-    stands, where = rows, np.arange(len(rows))
-    if times is not None and not (np.diff(times) > 0).all():
-        times, where = np.unique(times, return_inverse=True)
-        stands = np.empty(len(times), int)
-        stands[where] = rows
-    same = np.array_equal(stands, np.arange(len(part.table)))
-    return Track(part.table if same else part.table.take(stands), times, entity), stands, where
-
-
-def _told(parts: Sequence[_Part], guessed: bool) -> list[str]:
-    """What was done to rows out of order and to rows of one time.
-
-    Raises:
-        Unreadable: a clock that nobody named stands still in most rows, as where several entities share it.
-    """
-    late = again = rows = 0
-    for part in parts:
-        if part.clock.micro is not None:
-            order = np.lexsort((part.clock.micro, part.codes))
-            again += int((_gaps(part, order) == 0).sum())
-            late += int((_gaps(part, np.argsort(part.codes, kind="stable")) < 0).sum())
-            rows += len(order)
-    if guessed and 2 * again > rows:
-        name = next(" ".join(part.clock.columns) or "the index" for part in parts if part.clock.micro is not None)
-        raise Unreadable(
-            f"{again} of {rows} rows have the time of another in {name}; name the column that tells series apart with "
-            "entity=, name the column of times with time=, or count rows with time=None."
-        )
-    fell = [f"Times fall back in {late} rows; rows were sorted by time."] if late else []
-    shared = "rows have the time of another; the last reading stands for the instant, and the others get its score."
-    return [*fell, *([f"{again} {shared}"] if again else [])]
-
-
-def _gaps(part: _Part, order: np.ndarray) -> np.ndarray:
-    """Microseconds from row to row of the same entity, in this order."""
-    assert part.clock.micro is not None
-    return np.asarray(np.diff(part.clock.micro[order])[np.diff(part.codes[order]) == 0])
+def _zone(parts: Sequence[Part]) -> str | None:
+    zones = {part.clock.zone for part in parts if part.clock.micro is not None}
+    return zones.pop() if len(zones) == 1 else "UTC" if zones else None
