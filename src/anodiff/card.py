@@ -2,6 +2,7 @@
 
 from anodiff.model import Model
 from anodiff.recipes.schema import bibtex
+from anodiff.timeline import Timeline
 from anodiff.version import __version__
 
 
@@ -48,3 +49,43 @@ detector = anodiff.load("this folder")
 
 def _own(use: str) -> str:
     return "the known anomalies" if use == "likeness" else "its own network"
+
+
+def series_card(model: Timeline, statement: str) -> str:
+    """The card of a model of series."""
+    facts, recipe = model.facts, model.recipe
+    parts = "\n".join(
+        f"- {name}: {score.use} of {score.of}, windows of {model.view(name).length} instants, weight {score.weight:.3g}"
+        for name, score in recipe.scores.items()
+        if name in model.members
+    )
+    return f"""# An anodiff detector of series of {len(facts["columns"])} channels
+
+{recipe.about}
+
+- recipe: {recipe.name}, anodiff {__version__}
+- learnt from {facts["rows_fitted"]:,} instants of {facts["tracks"]:,} series in {facts["seconds"]:.1f} s
+- dominant period: {model.modality.period_ or "none"} instants; smoothed over {model.smooth}
+- higher scores are more anomalous; one score per instant
+- evaluations per instant: {model.nfe}
+
+{parts}
+
+## Alarms
+
+{statement}
+They hold for series that come from where the training series came from. When that changes, fit again.
+
+## Load
+
+```python
+import anodiff
+detector = anodiff.load("this folder")
+```
+
+## References
+
+```bibtex
+{bibtex(recipe.cite)}
+```
+"""

@@ -1,11 +1,15 @@
-"""The detector: normal data in, calibrated alarm out. PyOD's names, sign and labels; no maths of its own."""
+"""The detector: normal data in, calibrated alarm out. PyOD's names, sign and labels; no maths of its own.
 
+It judges tables itself. Series have a detector of their own, `detect_series`, which it asks once series were fitted.
+"""
+
+import functools
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -22,7 +26,7 @@ from anodiff.explain import Explanation, explain
 from anodiff.metrics.ranking import agreement
 from anodiff.modalities import Modality
 from anodiff.model import Model
-from anodiff.prepare import alone_rows, check_rows, chosen_modality, known_anomalies, sketch
+from anodiff.prepare import alone_rows, check_rows, chosen_modality, is_series, known_anomalies, sketch
 from anodiff.recipes.build import Silent, schedule
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.hurry import hurried
@@ -34,8 +38,27 @@ from anodiff.types import JSON, Misfit, Scores, Unreadable
 
 if TYPE_CHECKING:
     from anodiff.adapt import SklearnDetector
+    from anodiff.detect_series import SeriesDetector
+    from anodiff.happening import Happening
+    from anodiff.live import Stream
 
 ROWS = 16_384
+Asked = TypeVar("Asked", bound=Callable[..., Any])
+
+
+def by_kind(method: Asked) -> Asked:
+    """Ask the detector of series instead, by the same name, once series were fitted."""
+
+    @functools.wraps(method)
+    def asked(self: "Detector", *args: Any, **kwargs: Any) -> Any:
+        if "series_" not in self.__dict__:
+            return method(self, *args, **kwargs)
+        found = getattr(type(self.series_), method.__name__)
+        if isinstance(found, property):
+            return getattr(self._told(), method.__name__)
+        return found(self._told(), *args, **kwargs)
+
+    return cast(Asked, asked)
 
 
 class Detector(BaseEstimator):
@@ -74,6 +97,7 @@ class Detector(BaseEstimator):
     """
 
     cache_: tuple[int | None, Model, Counted]
+    series_: "SeriesDetector"
 
     def __init__(
         self,
@@ -121,6 +145,9 @@ class Detector(BaseEstimator):
         """Fit, yielding progress; the detector is fitted when the last record has been taken, and unchanged before."""
         began = time.perf_counter()
         check_settings(self)
+        if is_series(self.modality, X):
+            yield from self._fitting_series(X, examples)
+            return
         chosen = self._chosen()
         table, seen = sample(X, self.max_rows, int(self.seed))
         modality = chosen_modality(self.modality).fit(table)
@@ -151,6 +178,7 @@ class Detector(BaseEstimator):
         fresh = Model(learnt.recipe, modality, filler, learnt.panel, learnt.score, facts)
         self._finish(fresh, Calibration(learnt.totals, {}, learnt.known, learnt.contamination.value))
 
+    @by_kind
     def calibrate(self, X: Any) -> Self:
         """Count normals `X` that were not learnt from, instead of the left-out rows of `fit`; nothing is learnt anew.
 
@@ -171,6 +199,7 @@ class Detector(BaseEstimator):
         self._finish(self.whole_, replace(self.calibration_, held_out=held_out))
         return self
 
+    @by_kind
     def decision_function(self, X: Any) -> Scores:
         """Scores `(n,)`, float64; higher is more anomalous. Files are streamed.
 
@@ -187,6 +216,7 @@ class Detector(BaseEstimator):
             with torch.inference_mode():
                 yield table, self.model_.totals(self.model_.prepare(table).x)
 
+    @by_kind
     def p_value(self, X: Any) -> Scores:
         """The share of held-out normals that score at least as high `(n,)`, conformal: P(p <= a | normal) is about a.
 
@@ -196,11 +226,13 @@ class Detector(BaseEstimator):
         """
         return self.p_of(self.decision_function(X))
 
+    @by_kind
     def p_of(self, scores: Scores) -> Scores:
         """p-values of scores that `decision_function` gave."""
         check_is_fitted(self, "model_")
         return (self.tail_ if self.alarm == "tail" and self.tail_ else self.conformal_).p_value(scores)
 
+    @by_kind
     def predict(self, X: Any, *, false_alarm_rate: float | None = None, fdr: float | None = None) -> np.ndarray:
         """1 where X raises an alarm, else 0, `(n,)`.
 
@@ -212,6 +244,7 @@ class Detector(BaseEstimator):
         """
         return self.decide(self.decision_function(X), false_alarm_rate=false_alarm_rate, fdr=fdr)
 
+    @by_kind
     def decide(self, scores: Scores, *, false_alarm_rate: float | None = None, fdr: float | None = None) -> np.ndarray:
         """`predict` for scores that `decision_function` gave."""
         if fdr is not None:
@@ -221,6 +254,7 @@ class Detector(BaseEstimator):
         rate = self.false_alarm_rate_ if false_alarm_rate is None else false_alarm_rate
         return (scores > self.threshold(rate)).astype(int)
 
+    @by_kind
     def predict_proba(self, X: Any) -> np.ndarray:
         """`(n, 2)`: the p-value and one minus it, in PyOD's layout; neither is the probability of being abnormal."""
         p = self.p_value(X)
@@ -230,6 +264,7 @@ class Detector(BaseEstimator):
         """Labels of X itself, each row as if it had been left out: the unsupervised use."""
         return self.fit(X).labels_
 
+    @by_kind
     def anomaly_map(self, X: Any) -> np.ndarray:
         """Evidence per cell, laid out like X `(n, columns)`; each row adds up to its score."""
         check_is_fitted(self, "model_")
@@ -240,12 +275,14 @@ class Detector(BaseEstimator):
                 found.append(self.model_.modality.locate(self.model_.maps(prepared.x), prepared.known))
         return np.concatenate(found)
 
+    @by_kind
     def explain(self, X: Any, *, top: int = 3) -> Sequence[Explanation]:
         """Per row: the nearest normal row, each cell's part of the score, and a sentence about the `top` cells."""
         check_is_fitted(self, "model_")
         with torch.inference_mode():
             return explain(self.model_, X, self.p_of, self.threshold_, top=top)
 
+    @by_kind
     def threshold(self, false_alarm_rate: float) -> float:
         """The score above which an alarm is raised, for a wanted rate; warns where the rate is beyond the normals."""
         check_is_fitted(self, "model_")
@@ -258,6 +295,7 @@ class Detector(BaseEstimator):
             return self.tail_.threshold(false_alarm_rate)
         return self.conformal_.threshold(self.conformal_.supported_rate)
 
+    @by_kind
     def statement(self, false_alarm_rate: float | None = None) -> str:
         """In a sentence, what stands behind alarms at this rate."""
         check_is_fitted(self, "model_")
@@ -270,20 +308,24 @@ class Detector(BaseEstimator):
         return f"{counted} Until then rows above every held-out normal raise an alarm."
 
     @property
+    @by_kind
     def threshold_(self) -> float:
         """The threshold for `false_alarm_rate`."""
         return self.threshold(self.false_alarm_rate_)
 
     @property
+    @by_kind
     def labels_(self) -> np.ndarray:
         """1 where the rows of `fit`, each as if left out, raise an alarm, else 0."""
         return (self.decision_scores_ > self.threshold_).astype(int)
 
+    @by_kind
     def references(self) -> str:
         """The works behind the fitted detector, as BibTeX."""
         check_is_fitted(self, "model_")
         return bibtex(self.model_.recipe.cite)
 
+    @by_kind
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model as a folder: weights.safetensors, config.json, card.md. Nothing is pickled.
 
@@ -295,6 +337,14 @@ class Detector(BaseEstimator):
         check_is_fitted(self, "model_")
         return save(self, Path(path), overwrite=overwrite)
 
+    def events(self, X: Any, **settings: Any) -> "list[Happening]":
+        """Of series: what happened, runs of alarms with their times; see `detect_series.SeriesDetector.events`."""
+        return self._told("events").events(X, **settings)
+
+    def stream(self, **settings: Any) -> "Stream":
+        """Of series: a live detector that takes instants as they come; see `live.Stream`."""
+        return self._told("stream").stream(**settings)
+
     def as_sklearn(self) -> "SklearnDetector":
         """The same detector with scikit-learn's sign and labels (-1 anomaly, +1 normal)."""
         from anodiff.adapt import SklearnDetector
@@ -302,16 +352,19 @@ class Detector(BaseEstimator):
         return SklearnDetector(**self.get_params(deep=False))
 
     @property
+    @by_kind
     def model_(self) -> Model:
         """The fitted parts that the budget pays for."""
         return self._at_budget[0]
 
     @property
+    @by_kind
     def decision_scores_(self) -> Scores:
         """Scores `(n,)` of the rows of fit, each as if it had been left out."""
         return self._at_budget[1].left_out
 
     @property
+    @by_kind
     def held_out_(self) -> Scores:
         """Scores of the normals that alarms count."""
         return self._at_budget[1].held_out
@@ -327,11 +380,13 @@ class Detector(BaseEstimator):
         return self._at_budget[1].tail
 
     @property
+    @by_kind
     def false_alarm_rate_(self) -> float:
         """The rate in force: the detector's own, or for "auto" what known anomalies ask for, else 1 %."""
         return self._at_budget[1].rate if self.false_alarm_rate == "auto" else float(self.false_alarm_rate)
 
     @property
+    @by_kind
     def contamination_(self) -> float:
         """The share of anomalies among the rows of fit: as given, or estimated; its interval is in `model_.facts`."""
         return float(self.model_.facts["contamination"]["value"])
@@ -343,6 +398,28 @@ class Detector(BaseEstimator):
         rungs = {model.score.nfe: model.score for model in self.whole_.rungs()}
         ranks = {nfe: self.calibration_.counted(score).left_out for nfe, score in rungs.items()}
         return {nfe: agreement(scores, whole) for nfe, scores in ranks.items()}
+
+    def _fitting_series(self, X: Any, examples: Any) -> Iterator[Progress]:
+        from anodiff.detect_series import SeriesDetector
+
+        given = self.get_params(deep=False)
+        inner = SeriesDetector(**{**given, "modality": "series" if given["modality"] == "auto" else given["modality"]})
+        yield from inner.fitting(X, examples=examples)
+        self._adopt(inner)
+
+    def _adopt(self, inner: "SeriesDetector") -> None:
+        self.series_ = inner
+        self.n_features_in_ = inner.n_features_in_
+
+    def _told(self, what: str = "") -> "SeriesDetector":
+        """The detector of series, with the settings that may be changed after fit."""
+        if "series_" not in self.__dict__:
+            check_is_fitted(self, "model_")
+            raise Misfit(f"{what}() is for series, and a table was fitted; give Detector(modality='series').")
+        for name in ("false_alarm_rate", "alarm", "budget"):
+            setattr(self.series_, name, getattr(self, name))
+        check_settings(self)
+        return self.series_
 
     @property
     def _at_budget(self) -> tuple[Model, Counted]:
@@ -371,6 +448,7 @@ class Detector(BaseEstimator):
         budget = None if self.budget is None else int(self.budget)
         model = whole.within(budget)
         counted = calibration.counted(model.score)
+        self.__dict__.pop("series_", None)
         self.whole_ = whole
         self.calibration_ = calibration
         self.cache_ = (budget, model, counted)

@@ -289,7 +289,9 @@ class SeriesDetector(BaseEstimator):
         return [scores[at] for scores, at in zip(combined, self.places_, strict=True)]
 
     def _laid(self, per_track: list[np.ndarray]) -> Any:
-        return self.laid_out_(per_track) if hasattr(self, "laid_out_") else per_track
+        if hasattr(self, "laid_out_"):
+            return self.laid_out_(per_track)
+        return per_track[0] if len(per_track) == 1 else per_track
 
     def _counted(self, causal: bool) -> Blocks:
         key = (causal, self.budget)

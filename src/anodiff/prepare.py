@@ -10,7 +10,9 @@ from anodiff.alarms import sketch_counts, sketch_numbers
 from anodiff.alarms.drift import Sketch
 from anodiff.diffusion.fill import conditional_mean
 from anodiff.diffusion.gaussian import Gaussian
+from anodiff.data.timed import looks_timed
 from anodiff.modalities import MODALITIES, Encoded, Modality
+from anodiff.modalities.series import Series
 from anodiff.model import Model
 from anodiff.settings import LEAST_ROWS
 from anodiff.types import Misfit, Refusal, Unreadable
@@ -21,13 +23,24 @@ def sketch(values: np.ndarray | dict[str, int]) -> Sketch:
     return sketch_counts(values) if isinstance(values, dict) else sketch_numbers(values)
 
 
+def is_series(given: object, X: object) -> bool:
+    """Whether the data is to be judged as series: because it is said, or by what it is.
+
+    "auto" takes for series what has a pandas index of times, and a frame or file whose first column holds times that
+    never go back (and a path to nothing is for the reader to refuse).
+    """
+    if given == "series" or isinstance(given, Series):
+        return True
+    return given == "auto" and looks_timed(X)
+
+
 def chosen_modality(given: str | Modality) -> Modality:
     """A fresh modality: by name, or like the one given."""
     if isinstance(given, Modality):
         return cast(Modality, clone(given, safe=False))
     name = "tabular" if given == "auto" else given
     if name not in MODALITIES:
-        raise Misfit(f"modality is {given!r}; choose one of auto, {', '.join(MODALITIES)}.")
+        raise Misfit(f"modality is {given!r}; choose one of auto, {', '.join(MODALITIES)}, series.")
     return MODALITIES[name]()
 
 

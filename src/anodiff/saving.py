@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,7 +25,7 @@ from anodiff.calibration import Calibration
 from anodiff.card import card
 from anodiff.modalities import MODALITIES
 from anodiff.model import Model
-from anodiff.recipes.build import revive, revive_gaussian, schedule
+from anodiff.recipes.build import Group, revive, revive_gaussian, schedule
 from anodiff.recipes.schema import recipe
 from anodiff.scores.combine import Hybrid
 from anodiff.settings import check_settings
@@ -35,7 +35,7 @@ from anodiff.version import __version__
 if TYPE_CHECKING:
     from anodiff.detect import Detector
 
-FORMAT = 2
+FORMAT = 3
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 LARGEST_CONFIG = 256 * 2**20
 
@@ -84,6 +84,22 @@ def save(detector: "Detector", path: Path, *, overwrite: bool = False) -> Path:
     Raises:
         FileExistsError: something is at `path`, and `overwrite` is False or it is no model.
     """
+    said = card(detector.model_, detector.statement())
+    return write_folder(path, overwrite, _tensors(detector), lambda weights: _config(detector, weights), said)
+
+
+def write_folder(
+    path: Path,
+    overwrite: bool,
+    arrays: dict[str, np.ndarray],
+    config: Callable[[bytes], JSON],
+    said: str,
+) -> Path:
+    """Write arrays, the config that their bytes make, and a card.
+
+    Raises:
+        FileExistsError: something is at `path`, and `overwrite` is False or it is no model.
+    """
     if path.exists() and not (overwrite and (path / CONFIG).is_file()):
         hint = "it is no anodiff model, so it is left alone" if overwrite else "give overwrite=True, or another path"
         raise FileExistsError(f"{path} exists; {hint}.")
@@ -91,10 +107,10 @@ def save(detector: "Detector", path: Path, *, overwrite: bool = False) -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         fresh = Path(folder) / "model"
         fresh.mkdir()
-        weights = save_tensors(_tensors(detector))
+        weights = save_tensors(arrays)
         (fresh / WEIGHTS).write_bytes(weights)
-        (fresh / CONFIG).write_text(json.dumps(_config(detector, weights), indent=1), encoding="utf-8")
-        (fresh / CARD).write_text(card(detector.model_, detector.statement()), encoding="utf-8")
+        (fresh / CONFIG).write_text(json.dumps(config(weights), indent=1), encoding="utf-8")
+        (fresh / CARD).write_text(said, encoding="utf-8")
         _exchange(fresh, path, Path(folder) / "old")
     return path
 
@@ -107,9 +123,13 @@ def load(path: str | Path) -> "Detector":
     """
     folder = Path(path)
     config = _read_config(folder)
-    arrays = _read_weights(folder, config)
+    arrays = _read_weights(folder, config.weights_sha256)
+
+    def group(name: str) -> dict[str, np.ndarray]:
+        return {key.partition("/")[2]: value for key, value in arrays.items() if key.partition("/")[0] == name}
+
     try:
-        return _restored(config, arrays)
+        return _restored(config, group) if isinstance(config, Config) else _restored_series(config, group)
     except (Refusal, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         said = (str(error).strip() or type(error).__name__).splitlines()
         raise BadModel(f"the model in {folder} does not fit together ({said[0]}); fit and save it anew.") from error
@@ -131,17 +151,17 @@ def _exchange(fresh: Path, path: Path, old: Path) -> None:
 def _tensors(detector: "Detector") -> dict[str, np.ndarray]:
     model = detector.whole_
     groups: dict[str, Mapping[str, np.ndarray]] = {
-        "filler": _state(model.filler),
+        "filler": state(model.filler),
         "encoding": model.modality.arrays(),
         "left_out": detector.calibration_.left_out,
         "held_out": detector.calibration_.held_out,
         "known": detector.calibration_.known,
     }
     for name, denoiser in model.panel.denoisers.items():
-        groups[f"denoiser.{name}"] = _state(denoiser)
+        groups[f"denoiser.{name}"] = state(denoiser)
     for name, score in model.score.members.items():
         if isinstance(score, nn.Module):
-            groups[f"score.{name}"] = _state(score)
+            groups[f"score.{name}"] = state(score)
         groups[f"scale.{name}"] = model.score.scales_[name].arrays()  # type: ignore[attr-defined]
     return {
         f"{group}/{key}": np.array(value, order="C")
@@ -173,10 +193,10 @@ def _config(detector: "Detector", weights: bytes) -> JSON:
         "facts": model.facts,
     }
     content = json.loads(json.dumps(content))
-    return {**content, "sha256": _digest(content)}
+    return {**content, "sha256": digest(content)}
 
 
-def _read_config(folder: Path) -> Config:
+def _read_config(folder: Path) -> Any:
     path = folder / CONFIG
     if not folder.is_dir() or not path.is_file():
         raise BadModel(f"{folder} is no anodiff model: it holds no {CONFIG}; give a folder that save() wrote.")
@@ -200,18 +220,23 @@ def _read_config(folder: Path) -> Config:
             f"{folder} was written by anodiff {content.get('anodiff')} (format {version}), newer than this anodiff "
             f"{__version__} (format {FORMAT}); upgrade anodiff to read it."
         )
+    kind: type[BaseModel] = Config
+    if content.get("modality") == "series":
+        from anodiff.saving_series import SeriesConfig
+
+        kind = SeriesConfig
     try:
-        config = Config.model_validate(content)
+        config: Any = kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place, given = ".".join(map(str, first["loc"])), str(first.get("input"))[:60]
         raise BadModel(f"{path}: {place}: {first['msg']}, got {given}; fit and save the model anew.") from None
-    if config.sha256 != _digest({k: v for k, v in content.items() if k != "sha256"}):
+    if config.sha256 != digest({k: v for k, v in content.items() if k != "sha256"}):
         raise BadModel(f"{path} was changed after it was saved: its checksum differs; fit and save the model anew.")
     return config
 
 
-def _read_weights(folder: Path, config: Config) -> dict[str, np.ndarray]:
+def _read_weights(folder: Path, sha256: str) -> dict[str, np.ndarray]:
     path = folder / WEIGHTS
     if not path.is_file():
         raise BadModel(f"{folder} holds no {WEIGHTS}; fit and save the model anew.")
@@ -221,7 +246,7 @@ def _read_weights(folder: Path, config: Config) -> dict[str, np.ndarray]:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError, MemoryError, KeyError) as error:
         raise BadModel(f"{path} is truncated or no safetensors file ({error}); fit and save the model anew.") from None
-    if hashlib.sha256(data).hexdigest() != config.weights_sha256:
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise BadModel(f"{path} was changed after it was saved: its checksum differs; fit and save the model anew.")
     wild = [name for name, array in tensors.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if wild:
@@ -234,11 +259,18 @@ def _check_inside(folder: Path, path: Path) -> None:
         raise BadModel(f"{path} leads outside its folder, to {path.resolve()}; it is not read.")
 
 
-def _restored(config: Config, arrays: dict[str, np.ndarray]) -> "Detector":
+def _restored_series(config: Any, group: Group) -> "Detector":
     from anodiff.detect import Detector
+    from anodiff.saving_series import restored
 
-    def group(name: str) -> dict[str, np.ndarray]:
-        return {key.partition("/")[2]: value for key, value in arrays.items() if key.partition("/")[0] == name}
+    inner = restored(config, group)
+    detector = Detector(**inner.get_params(deep=False))
+    detector._adopt(inner)
+    return detector
+
+
+def _restored(config: Config, group: Group) -> "Detector":
+    from anodiff.detect import Detector
 
     chosen = recipe(config.recipe)
     modality = MODALITIES[config.modality].restore(config.encoding, group("encoding"))
@@ -275,7 +307,7 @@ def _plain(value: Any) -> float | str:
     return value if isinstance(value, str) else float(value)
 
 
-def _state(module: nn.Module) -> dict[str, np.ndarray]:
+def state(module: nn.Module) -> dict[str, np.ndarray]:
     return {key: value.detach().cpu().numpy() for key, value in module.state_dict().items()}
 
 
@@ -283,5 +315,5 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
-def _digest(content: JSON) -> str:
+def digest(content: JSON) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -148,7 +148,7 @@ def revive(recipe: Recipe, group: Group, width: int) -> tuple[Panel, dict[str, A
         with torch.device("meta"):
             made = score(asked, width, process, 0)
         if isinstance(made, nn.Module):
-            _laid_in(made, group(f"score.{name}"))
+            laid_in(made, group(f"score.{name}"))
         members[name] = made if asked.of is None else On(asked.of, made)
     return Panel(panel or {"none": Silent(process)}), members
 
@@ -182,7 +182,7 @@ def _revived(spec: DenoiserSpec, arrays: dict[str, np.ndarray], process: Schedul
         count = len(arrays["weights"])
         weights, eye = torch.from_numpy(arrays["weights"]), torch.eye(width, dtype=torch.float64)
         mixture = GaussianMixture(weights, torch.zeros(count, width), eye.expand(count, width, width), process)
-        return _laid_in(mixture, arrays)
+        return laid_in(mixture, arrays)
     if isinstance(spec, EmpiricalSpec):
         named = {key.rpartition(".")[2]: torch.from_numpy(value) for key, value in arrays.items()}
         rows = named.pop("rows")
@@ -192,7 +192,7 @@ def _revived(spec: DenoiserSpec, arrays: dict[str, np.ndarray], process: Schedul
         return found if spec.transform is None else Transformed(found, _revived_transform(spec.transform, named, width))
     with torch.device("meta"):
         made = denoiser(spec, torch.empty(0, width), process, 0)
-    return _laid_in(made, arrays)
+    return laid_in(made, arrays)
 
 
 def _transform(spec: TransformSpec, x: Tensor, process: Schedule) -> Transform:
@@ -212,7 +212,7 @@ def _revived_transform(spec: TransformSpec, named: dict[str, Tensor], width: int
     return cast(Transform, _made(maker, dict(named), spec.use))
 
 
-def _laid_in(module: M, arrays: dict[str, np.ndarray]) -> M:
+def laid_in(module: M, arrays: dict[str, np.ndarray]) -> M:
     """Weights into a module that was built without memory; refuses other names or shapes."""
     module.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()}, strict=True, assign=True)
     return module.eval()

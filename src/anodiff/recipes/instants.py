@@ -7,7 +7,7 @@ A score judges windows; an instant is judged by all windows that cover it, or ca
 :math:`a(w)[t]` is the window's total, or what its map says of t.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -54,12 +54,12 @@ def judge(
     judged: np.ndarray,
     causal: bool = False,
     itself: Tensor | None = None,
-    **condition: Tensor,
+    condition: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Put the judged windows of a strip into the ledger; `judged` and `itself` are of every window `(n,)`."""
     for start, stop in _runs(judged):
         windows = laid.windows(ledger.view, start, stop, causal)
-        given = {name: value[start:stop] for name, value in condition.items()}
+        given = {name: value[start:stop] for name, value in (condition or {}).items()}
         if itself is not None:
             given["itself"] = itself[start:stop]
         with torch.no_grad():

@@ -198,9 +198,10 @@ class Recipe(Spec):
         return tuple(name for name, score in self.scores.items() if score.stands_for is not None)
 
 
-def available() -> list[str]:
-    """Names of the recipes that come with the package."""
-    return sorted(p.name.removesuffix(".yaml") for p in _folder().iterdir() if p.name.endswith(".yaml"))
+def available(series: bool | None = None) -> list[str]:
+    """Names of the recipes that come with the package: all, or those for series (True) or for tables (False)."""
+    files = sorted(p.name for p in _folder().iterdir() if p.name.endswith(".yaml"))
+    return [f.removesuffix(".yaml") for f in files if series is None or _has_views(f) == series]
 
 
 def recipe(given: "str | Path | JSON | Recipe", changes: JSON | None = None) -> Recipe:
@@ -241,6 +242,11 @@ def bibtex(keys: tuple[str, ...]) -> str:
 def _entries() -> dict[str, str]:
     text = (_folder() / "references.bib").read_text(encoding="utf-8")
     return {e.split("{", 1)[1].split(",", 1)[0]: "@" + e.strip() for e in text.split("\n@") if "{" in e}
+
+
+@cache
+def _has_views(file: str) -> bool:
+    return "\nviews:" in (_folder() / file).read_text(encoding="utf-8")
 
 
 def _folder() -> Any:

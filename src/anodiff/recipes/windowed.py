@@ -172,7 +172,7 @@ def left_out_windowed(
             for laid, judged, ledger, itself in zip(strips, out.judged, ledgers, ranks, strict=True):
                 for k, s in asked.items():
                     more = conditions(laid, len(judged), entities)
-                    judge(ledger[k], question(s), denoiser, laid, judged, itself=itself, **more)
+                    judge(ledger[k], question(s), denoiser, laid, judged, itself=itself, condition=more)
     return ledgers, doubts if doubts is not None else doubted(ledgers)
 
 
@@ -259,9 +259,9 @@ def conditions(laid: Laid, windows: int, entities: int) -> dict[str, Tensor]:
 
 
 def _spared(spec: DenoiserSpec, places: Places, doubts: Doubts | None) -> Places:
-    if doubts is None or not spec.trim if not isinstance(spec, MixtureSpec) else True:
+    if doubts is None or isinstance(spec, MixtureSpec) or not spec.trim:
         return places
-    return places.only(doubts.spares(places.view, float(spec.trim or 0)))
+    return places.only(doubts.spares(places.view, spec.trim))
 
 
 def _own_ranks(places: Places, denoiser: Denoiser) -> list[Tensor]:
