@@ -172,6 +172,20 @@ def test_a_csv_that_stops_mid_line(tmp_path: Path) -> None:
         read_log(path)
 
 
+def test_wherever_a_csv_stops_its_finished_rows_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    whole = 'ts,flow,word\n2024-01-01,1.5,a\n2024-01-02,2.5,"b\nc"\n2024-01-03,3.5,"d"\n'
+    ends = [
+        len(part)
+        for part in ("ts,flow,word\n", whole[: whole.index("2024-01-02")], whole[: whole.index("2024-01-03")], whole)
+    ]
+    for stop in range(ends[0], len(whole) + 1):
+        path.write_text(whole[:stop])
+        log = read_log(path, partial=True)
+        assert len(log.tracks[0]) == sum(end <= stop for end in ends[1:]), whole[:stop]
+        assert bool(log.notes) == (stop not in ends)
+
+
 HOSTILE = [
     (np.zeros((2, 2, 2)), {}, r"give a list of arrays"),
     ([], {}, "no series"),

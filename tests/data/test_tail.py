@@ -116,12 +116,12 @@ def test_other_columns_are_refused_in_one_sentence(tmp_path: Path) -> None:
     ("bad", "note"),
     [
         (b"1,2,3\n", "Line 2 has 3 fields, where 2 columns are ('1,2,3'); it is left out."),
-        (b"1\n", "has 1 fields"),
+        (b"1\n", "has 1 field, where"),
         (b'1,"2"x\n', "cannot be told apart"),
         (b"1,\0\n", "binary bytes"),
         (b'1,"2\n', "opens a quote that never closes"),
         (b'"1,2\n', "opens a quote that never closes"),
-        (b"1," + b"x" * 200_000 + b"\n", "cannot be told apart"),
+        (b'1,"' + b"x" * 200_000 + b'"\n', "cannot be told apart"),
         (b"1\r2,3\n", "cannot be told apart"),
     ],
 )
@@ -184,3 +184,15 @@ def test_rows_are_the_same_however_they_are_cut(table: list[list[str]], size: in
     assert [row for i in range(0, len(content), size) for row in rows.push(content[i : i + size])] == whole
     if not notes:
         assert whole == [["t", "word"], *table]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.binary(max_size=20) | st.sampled_from([b"\n", b'"', b"1,2\n", b",", b"\r\n", b"\0"]), max_size=30))
+def test_no_bytes_stop_it(bits: list[bytes]) -> None:
+    rows = Rows(lambda _: None, names=["t", "flow"], delimiter=",")
+    assert list(rows.push(b"0,0\n")) == [["0", "0"]]
+    for bit in bits:
+        assert all(len(row) == 2 for row in rows.push(bit))
+    list(rows.end(take=False))
+    list(rows.push(b"\n"))
+    assert list(rows.push(b"3,4\n")) == [["3", "4"]]

@@ -74,7 +74,11 @@ def _named(table: Table, time: str) -> Clock:
         return Clock(*found, [time, hours], [f"Times are columns {time} and {hours} together."])
     micro, zone = instants(column, time, table.start)
     unit = unit_of(column)
-    notes = [f"The numbers in column {time} are taken for {unit}."] if unit and not is_recent(column) else []
+    notes = (
+        [f"The numbers in column {time} are taken for {unit}."]
+        if unit and len(column) and not is_recent(column)
+        else []
+    )
     return Clock(micro, zone, [time], notes)
 
 
@@ -87,8 +91,8 @@ def _found(table: Table, free: list[str], sure: bool, entity: np.ndarray | None)
     notes = [f"Columns {', '.join(stamped)} hold times and none is taken for the clock; name it with time=."] * (
         len(stamped) > 1
     )
-    counted = [name for name in free if is_time_name(name) and unit_of(table.arrow[name]) is not None]
-    rising = [name for name in counted if sure or _rises(table.arrow[name], entity)]
+    counted = [name for name in free if is_time_name(name) and (unit_of(table.arrow[name]) or not len(table))]
+    rising = [name for name in counted if sure or not len(table) or _rises(table.arrow[name], entity)]
     if not stamped and len(rising) == 1:
         return _named(table, rising[0])
     notes += [

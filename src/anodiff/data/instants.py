@@ -41,6 +41,8 @@ def instants(column: pa.ChunkedArray, name: str, start: int = 0) -> tuple[np.nda
         micro, zone = _worded(column, name, start)
     elif unit_of(column) is not None:
         micro, zone = numbered(column, name), None
+    elif not len(column):
+        micro, zone = np.empty(0, np.int64), None
     else:
         raise Unreadable(f"column {name} holds {column.type}, where times were; convert it to timestamps.")
     if len(micro) and not (micro.min() >= YEAR_1 and micro.max() < YEAR_10000):

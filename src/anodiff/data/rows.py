@@ -52,7 +52,7 @@ class Rows:
         if len(self.rest) > LONGEST:
             self.rest, self.too_long = b"", True
         for i, line in enumerate(lines):
-            yield from self._take(line, lines[i : i + MOST_LINES])
+            yield from self._take(line, lines[i : i + MOST_LINES] if self.delimiter is None else ())
 
     def end(self, take: bool) -> Iterator[list[str]]:
         """What is left when nothing more will come: a last line without a line break counts only if `take`."""
@@ -80,8 +80,9 @@ class Rows:
             self._leave_out("holds binary bytes", text)
         elif text.strip() or self.open:
             if self.delimiter is None:
-                self.delimiter = _delimiter([_decoded(other) for other in ahead])
-            yield from self._joined(text)
+                self.delimiter = _delimiter([_decoded(other) for other in ahead], self.names)
+            plain = not self.open and '"' not in text and "\r" not in text and len(text) <= LONGEST
+            yield from self._row(text.split(self.delimiter or ","), text) if plain else self._joined(text)
 
     def _joined(self, text: str) -> Iterator[list[str]]:
         """The row that this line is or completes, where a quote was left open before."""
@@ -115,7 +116,7 @@ class Rows:
         elif fresh and self._is_header(fields):
             return
         elif len(fields) != len(self.names):
-            count = f"{len(fields)} fields" if fields else "fields that cannot be told apart"
+            count = f"{len(fields)} field{'s' * (len(fields) != 1)}" if fields else "fields that cannot be told apart"
             self._leave_out(f"has {count}, where {len(self.names)} columns are", text)
         else:
             self.counts = self.counts or not _wordy(fields)
@@ -152,14 +153,15 @@ def _wordy(fields: Sequence[str]) -> bool:
     return all(field.strip() and field.strip()[0] not in "+-.0123456789" for field in fields)
 
 
-def _delimiter(lines: Sequence[str]) -> str:
-    """The mark that cuts the first line into most fields, and as many in the lines at hand."""
+def _delimiter(lines: Sequence[str], names: Sequence[str] | None) -> str | None:
+    """The mark that cuts the first line into most fields, and as many in the lines at hand; as many as `names`."""
 
     def fit(mark: str) -> tuple[bool, int]:
         counts = [line.count(mark) for line in lines if line.strip()]
         return len(set(counts)) == 1 and counts[0] > 0, counts[0]
 
-    return max(DELIMITERS, key=fit)
+    best = max(DELIMITERS, key=fit)
+    return best if names is None or lines[0].count(best) >= len(names) - 1 else None
 
 
 def _header(fields: list[str]) -> list[str]:
