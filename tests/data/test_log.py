@@ -144,6 +144,22 @@ def test_numbers_that_rise_are_seconds_under_a_name_of_time() -> None:
     assert [track.times.tolist()[0] for track in read_log(X, entity="who").tracks] == [5_000_000, 1_000_000]
 
 
+def test_text_that_is_times_only_at_first_is_no_clock_and_that_is_said() -> None:
+    log = read_log(frame().assign(ts=list("abcd"), zeit=["2024-01-01", "2024-01-02", "soon", "later"]))
+    assert log.names == ["ts", "flow", "zeit"]
+    assert [note.split()[1] for note in log.notes] == ["ts", "zeit"]
+
+
+def test_a_clock_that_stands_still_is_refused_unless_it_is_named() -> None:
+    X = pd.DataFrame({"ts": [TIMES[0]] * 4 + [TIMES[1]], "flow": [*FLOW, 5.0]})
+    for still, name in ((X, "ts"), (X.set_index("ts"), "ts"), (X.set_index("ts").rename_axis(None), "index")):
+        with pytest.raises(Unreadable, match="time=None"):
+            read_log(still)
+        assert [len(track) for track in read_log(still, time=name).tracks] == [2]
+        assert read_log(still, time=name).lay_out([np.arange(2)]).tolist() == [0, 0, 0, 0, 1]
+        assert read_log(still, like=["flow"]).names == ["flow"]
+
+
 def test_one_clock_among_several_times() -> None:
     assert read_log(frame(seen=TIMES)).names == ["flow", "seen"]
     two = frame(seen=TIMES).rename(columns={"ts": "sent"})
@@ -201,6 +217,7 @@ HOSTILE = [
     (frame(), {"like": ["temp"]}, "missing temp; unexpected flow"),
     (frame(more=1.0), {"like": ["flow"]}, "unexpected more"),
     (frame()[["ts"]], {}, "no channel beside ts"),
+    ({"a": frame(), "b": frame()}, {"time": "when"}, "a: there is no column when"),
     (frame(), {"time": "when"}, "no column when to take times from; the table has ts, flow"),
     (frame(), {"entity": "who"}, "no column who to tell series apart"),
     (frame(who=["a", None, "a", "b"]), {"entity": "who"}, "no entity in row 2"),

@@ -55,10 +55,10 @@ def clock_of(table: Table, time: str | None, channels: Collection[str] = (), ent
     """
     if time is None:
         return Clock()
+    index = str(getattr(table.index, "name", None) or "index")
     indexed = str(getattr(table.index, "dtype", "")).startswith("datetime64")
-    if indexed and (time == "auto" or (time not in table.names and time == table.index.name)):
-        name = str(table.index.name or "index")
-        return Clock(*instants(pa.chunked_array([pa.Array.from_pandas(table.index)]), name, table.start))
+    if indexed and (time == "auto" or (time == index and time not in table.names)):
+        return Clock(*instants(pa.chunked_array([pa.Array.from_pandas(table.index)]), index, table.start))
     if time != "auto":
         return _named(table, time)
     return _found(table, [name for name in table.names if name not in set(channels)], bool(channels), entity)
@@ -73,35 +73,28 @@ def _named(table: Table, time: str) -> Clock:
         found = instants(_joined(column, table.arrow[hours]), f"{time} with {hours}", table.start)
         return Clock(*found, [time, hours], [f"Times are columns {time} and {hours} together."])
     micro, zone = instants(column, time, table.start)
-    unit = unit_of(column)
-    notes = (
-        [f"The numbers in column {time} are taken for {unit}."]
-        if unit and len(column) and not is_recent(column)
-        else []
-    )
+    counted = len(column) > 0 and unit_of(column) is not None and not is_recent(column)
+    notes = [f"The numbers in column {time} are taken for seconds."] if counted else []
     return Clock(micro, zone, [time], notes)
 
 
 def _found(table: Table, free: list[str], sure: bool, entity: np.ndarray | None) -> Clock:
+    """The clock among the columns that are `free`; `sure` that numbers under a name of time are one."""
     stamped = [name for name in free if is_stamped(table.arrow[name].type)]
     stamped = stamped or [name for name in free if _says_times(table, name)]
-    best = _best(table, stamped)
-    if best is not None:
-        return _named(table, best)
-    notes = [f"Columns {', '.join(stamped)} hold times and none is taken for the clock; name it with time=."] * (
-        len(stamped) > 1
-    )
     counted = [name for name in free if is_time_name(name) and (unit_of(table.arrow[name]) or not len(table))]
     rising = [name for name in counted if sure or not len(table) or _rises(table.arrow[name], entity)]
-    if not stamped and len(rising) == 1:
-        return _named(table, rising[0])
-    notes += [
-        f"Column {name} is taken for a channel, since it holds neither times since 1970 nor numbers that rise; "
-        "if it is the clock, name it with time=."
-        for name in free
-        if not stamped and is_time_name(name) and name not in rising
-    ]
-    return Clock(notes=notes)
+    best = _best(table, stamped or rising)
+    return Clock(notes=_doubts(table, free, stamped)) if best is None else _named(table, best)
+
+
+def _doubts(table: Table, free: list[str], stamped: list[str]) -> list[str]:
+    """Why columns that may hold times are none the less no clock."""
+    if stamped:
+        return [f"Columns {', '.join(stamped)} hold times and none is taken for the clock; name it with time=."]
+    doubtful = [name for name in free if is_time_name(name) or (_is_text(table, name) and _begins(table, name))]
+    why = "since it holds neither times in full, nor numbers that count since 1970 or rise"
+    return [f"Column {n} is taken for a channel, {why}; if it is the clock, name it with time=." for n in doubtful]
 
 
 def is_time_name(name: str) -> bool:
@@ -116,13 +109,19 @@ def _best(table: Table, names: list[str]) -> str | None:
     return next((found[0] for found in chosen if len(found) == 1), None)
 
 
+def _is_text(table: Table, name: str) -> bool:
+    return is_word(undone(table.arrow[name]).type)
+
+
+def _begins(table: Table, name: str) -> bool:
+    return reads(undone(table.arrow[name]).drop_null().slice(0, 1))
+
+
 def _says_times(table: Table, name: str) -> bool:
     """Text that is times: all of it, or, under a name of time, what comes first."""
-    column = undone(table.arrow[name])
-    if not is_word(column.type):
+    if not _is_text(table, name) or not _begins(table, name):
         return False
-    told = column.drop_null()
-    return reads(told.slice(0, 1)) and (is_time_name(name) or reads(told))
+    return is_time_name(name) or reads(undone(table.arrow[name]).drop_null())
 
 
 def _hours(table: Table, time: str) -> str | None:

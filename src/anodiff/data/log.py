@@ -4,7 +4,8 @@ What is judged per instant goes back to the rows as they were given: `log.lay_ou
 of per instant, where rows of one instant share its value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from anodiff.data.channels import check_finite, matched, unified
 from anodiff.data.clock import slots, step
 from anodiff.data.pieces import pieces
 from anodiff.data.tracks import Part, Track, part_of, told, tracks_of
-from anodiff.types import Misfit
+from anodiff.types import Misfit, Refusal
 
 __all__ = ["Log", "Track", "read_log", "slots", "step"]
 
@@ -94,8 +95,11 @@ def read_log(
     schema = like if isinstance(like, pa.Schema) else None
     names = None if like is None else list(like.names if isinstance(like, pa.Schema) else like)
     shape, given, notes = pieces(X, (time, entity), schema, partial)
-    parts = [part_of(table, key, shape, (time, entity), names or []) for key, table in given]
     sources = [""] if shape == "one" else [f"{key or f'series {i + 1}'}: " for i, (key, _) in enumerate(given)]
+    parts = []
+    for (key, table), source in zip(given, sources, strict=True):
+        with _saying(source):
+            parts.append(part_of(table, key, shape, (time, entity), names or []))
     parts = _alike(parts, names, sources)
     tracks, place, instants = tracks_of(parts)
     said = dict.fromkeys(note for part in parts for note in part.clock.notes)
@@ -106,9 +110,18 @@ def read_log(
         parts[0].table.names,
         shape,
         [key for key, _ in given if key is not None],
-        [*notes, *said, *told(parts, time == "auto")],
+        [*notes, *said, *told(parts, guessed=time == "auto" and like is None)],
         _zone(parts),
     )
+
+
+@contextmanager
+def _saying(source: str) -> Iterator[None]:
+    """Refusals that begin with the name of the series that they are about."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise type(refusal)(f"{source}{refusal}") from None
 
 
 def _alike(parts: Sequence[Part], names: Sequence[str] | None, sources: Sequence[str]) -> list[Part]:
