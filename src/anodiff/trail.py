@@ -32,27 +32,27 @@ class Trail:
         self._before = Before.nothing(width)
         self._raw = {name: np.zeros(0) for name in timeline.members}
 
-    def scores(self, track: Track) -> tuple[Scores, np.ndarray]:
-        """Scores of the next instants `(T,)`, later than all before; and where any part could judge, `(T,)` bool."""
-        fresh = self.timeline.modality.strip(track, None if track.times is None else self.time)
-        strip = joined(self._kept, fresh)
+    def scores(self, track: Track, again: bool = False) -> tuple[Scores, np.ndarray]:
+        """Scores of the next instants `(T,)`, and where any part could judge, `(T,)` bool.
+
+        They are later than all before; but if `again`, the first is another reading of the last instant, in its place.
+        """
+        after = None if again or track.times is None else self.time
+        fresh = self.timeline.modality.strip(track, after)
+        kept = last_of(self._kept, len(self._kept), but=int(again))
+        strip = joined(kept, fresh)
         with torch.inference_mode():
             said = self.timeline.latest(Laid.of(strip, self._before), len(fresh))
-        raw = {name: np.append(self._raw[name], values) for name, values in said.items()}
+        past = slice(None, -1 if again else None)
+        raw = {name: np.append(self._raw[name][past], values) for name, values in said.items()}
         scores = self.timeline.combined(raw, causal=True)[-len(fresh) :][fresh.at]
         judged = np.isfinite(np.stack([values[fresh.at] for values in said.values()])).any(0)
         self._keep(strip, raw)
         self.time = self.time if track.times is None else int(track.times[-1])
         return scores, judged
 
-    def forget_last(self) -> None:
-        """Take the last instant back, so that another reading of it can stand in its place."""
-        self._kept = last_of(self._kept, len(self._kept), but=1)
-        self._raw = {name: values[:-1] for name, values in self._raw.items()}
-        self.time = None
-
     def _keep(self, strip: Strip, raw: dict[str, np.ndarray]) -> None:
-        """One instant more than the next window needs, for `forget_last`."""
+        """One instant more than the next window needs: the last may be read again."""
         gone = max(0, len(strip) - self.timeline.longest)
         self._before = self._before.after(strip.x[:gone].numpy(), strip.known[:gone].numpy())
         self._kept = last_of(strip, self.timeline.longest)
