@@ -7,10 +7,10 @@ import numpy as np
 
 from anodiff.data.log import Track
 from anodiff.happening import Happening, stamp
+from anodiff.live.trail import Trail
+from anodiff.live.vigil import Verdict, Vigil
 from anodiff.timeline import Timeline
-from anodiff.trail import Trail
 from anodiff.types import JSON
-from anodiff.vigil import Verdict, Vigil
 
 MOST = 8192
 """Instants of the grid that are scored at once."""

@@ -14,14 +14,13 @@ from anodiff.alarms.rates import PER
 from anodiff.data.log import Log, Track
 from anodiff.data.reading import reading, stamp_of
 from anodiff.happening import Happening
-from anodiff.line import Line, Said
+from anodiff.live.line import Line, Said
+from anodiff.live.vigil import Rule, Vigil
 from anodiff.types import JSON, Misfit
-from anodiff.vigil import Rule, Vigil
 
 if TYPE_CHECKING:
     from anodiff.detect_series import SeriesDetector
 
-__all__ = ["Said", "Stream"]
 REMEMBERED = 1000
 
 
