@@ -92,6 +92,8 @@ def test_anomalies_in_the_window_hardly_move_the_threshold() -> None:
     recent[::25] = 1e6
     with pytest.raises(Misfit, match="of 10,000 recent instants are events of no normal kind"):
         refitted(Blocks().fit(blocks.stretches_, hold_off=30), recent, 10)
+    with pytest.raises(Misfit, match="nothing will be an alarm"):
+        refitted(blocks, np.round(stream(1, 900) / 2), 1)
 
 
 def test_says_so_in_a_sentence() -> None:
@@ -174,6 +176,7 @@ def test_moving_undoes_stretch_and_shift() -> None:
         blocks.threshold(10) + 2 - np.quantile(scores, np.linspace(0.1, 0.9, 9)).mean()
     )
     assert moved(blocks, np.full(9, 1e300)) is blocks
+    assert moved(blocks, np.linspace(0, 1e308, 99)) is blocks
 
 
 def test_change_is_where_it_is() -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from anodiff.alarms.base import finite
 from anodiff.alarms.conformal import Conformal
 from anodiff.alarms.events import check_instants, spans
-from anodiff.alarms.levels import FEWEST_BLOCKS, clustering, cut, decorrelation, envelope
+from anodiff.alarms.levels import FEWEST_BLOCKS, by_block, clustering, decorrelation, envelope
 from anodiff.alarms.rates import PER, check_events
 from anodiff.alarms.tail import FEWEST_NORMALS, Tail
 from anodiff.types import JSON, BadModel, Misfit, Scores, Unreadable
@@ -53,7 +53,7 @@ class Blocks:
         longest = max(map(len, self.stretches_))
         self.block_ = min(longest, max(self.hold_off_, decorrelation(self.stretches_)))
         self.each_ = Conformal().fit(np.concatenate(self.stretches_))
-        maxima = np.array([block.max() for block in cut(self.stretches_, self.block_)])
+        maxima = by_block(self.stretches_, self.block_, np.maximum)
         self.maxima_ = _tail(maxima) or Conformal().fit(maxima)
         self._fit_levels(min(longest, max(self.block_, self.instants_ // FEWEST_BLOCKS)))
         return self
@@ -136,7 +136,8 @@ class Blocks:
         if self.tail_ is None:
             needed = math.ceil(PER * self.at_once_ / rate)
             return f"{stated}; for {rate:.3g} hold out at least {needed:,}, or nothing will be an alarm."
-        low, high = (max(float(self.levels_[-1]), end) for end in self.tail_.interval(rate / self.per_peak_))
+        with np.errstate(over="ignore"):
+            low, high = (max(float(self.levels_[-1]), end) for end in self.tail_.interval(rate / self.per_peak_))
         return (
             f"{stated}; {rate:.3g} is a model's extrapolation: a tail of shape {self.tail_.shape_:.2f} through the "
             f"{len(self.peaks_):,} highest events puts the threshold at {self.threshold(rate):.4g} "

@@ -81,15 +81,20 @@ def autocorrelation(stretches: Sequence[Scores], longest: int) -> Scores:
     return covariance / covariance[0] if covariance[0] > 0 else np.zeros(longest + 1)
 
 
-def cut(stretches: Sequence[np.ndarray], length: int) -> list[np.ndarray]:
-    """Blocks of at least `length` instants, less than twice that; stretches that are shorter are left out."""
-    return [block for each in stretches if len(each) >= length for block in np.array_split(each, len(each) // length)]
+def by_block(stretches: Sequence[np.ndarray], length: int, combine: np.ufunc) -> np.ndarray:
+    """What `combine` makes of each block of at least `length` instants, less than twice that; none of shorter ones.
+
+    >>> by_block([np.arange(7), np.ones(2)], 3, np.maximum)
+    array([2, 6])
+    """
+    long = [(each, len(each) // length) for each in stretches if len(each) >= length]
+    return np.concatenate([combine.reduceat(each, np.arange(k) * len(each) // k) for each, k in long])
 
 
 def clustering(stretches: Sequence[Scores], threshold: float, hold_off: int, length: int) -> float:
     """Variance over mean of the events per block of `length` instants, at least 1: what events come in at once."""
-    marks = [(before(each, hold_off) <= threshold) & (each > threshold) for each in stretches]
-    counts = np.array([block.sum() for block in cut(marks, length)])
+    starts = [(before(each, hold_off) <= threshold) & (each > threshold) for each in stretches]
+    counts = by_block([each.astype(np.intp) for each in starts], length, np.add)
     return max(1.0, float(counts.var(ddof=1) / counts.mean())) if len(counts) > 1 and counts.any() else 1.0
 
 

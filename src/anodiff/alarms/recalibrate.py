@@ -6,17 +6,20 @@ r"""What normal scores are after a drift: at first the old ones, moved to the ne
 Deciles are known from few instants, tails are not; the old scores lend theirs until there are enough new ones.
 """
 
+import math
+
 import numpy as np
 
 from anodiff.alarms.blocks import Blocks
 from anodiff.alarms.events import spans
 from anodiff.alarms.rates import PER
-from anodiff.types import Misfit, Scores
+from anodiff.types import Misfit, Refusal, Scores
 
 DECILES = np.linspace(0.1, 0.9, 9)
 HARDLY_EVER = 0.1
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def moved(blocks: Blocks, recent: Scores) -> Blocks:
     """The calibration, stretched and shifted to the deciles of `recent`; only shifted where these do not vary."""
     old, new = (np.quantile(scores, DECILES) for scores in (blocks.each_.scores_, recent))
@@ -27,7 +30,7 @@ def moved(blocks: Blocks, recent: Scores) -> Blocks:
     shift = float(new.mean() - stretch * old.mean())
     try:
         return Blocks().fit([shift + stretch * each for each in blocks.stretches_], blocks.hold_off_)
-    except Misfit:  # so far away that all round to one number
+    except Refusal:  # so far away that all round to one number, or to infinity
         return blocks
 
 
@@ -49,7 +52,7 @@ def refitted(blocks: Blocks, recent: Scores, rate: float) -> tuple[Blocks, int]:
     normal instants: leaving out every alarm would cut off the tail that the next threshold rests on.
 
     Raises:
-        Misfit: Less than half is left, or what is left does not vary.
+        Misfit: Less than half is left, or what is left does not vary or supports no threshold.
     """
     blocks = moved(blocks, recent)
     threshold = blocks.threshold(rate)
@@ -62,4 +65,7 @@ def refitted(blocks: Blocks, recent: Scores, rate: float) -> tuple[Blocks, int]:
         raise Misfit(f"{len(recent) - normal.sum():,} of {len(recent):,} recent instants are events of no normal kind.")
     edges = np.flatnonzero(np.diff(normal.astype(np.int8))) + 1
     stretches = [each for each, kept in zip(np.split(recent, edges), np.split(normal, edges), strict=True) if kept[0]]
-    return Blocks().fit(stretches, blocks.hold_off_), int(odd.sum())
+    again = Blocks().fit(stretches, blocks.hold_off_)
+    if math.isinf(again.threshold(rate)) and math.isfinite(threshold):
+        raise Misfit(again.statement(rate))
+    return again, int(odd.sum())
