@@ -45,7 +45,7 @@ class Said:
     def to_dict(self) -> JSON:
         """As JSON, without what is not there; times in ISO 8601, UTC."""
         event = None if self.event is None else self.event.to_dict()
-        facts = {"instant": self.instant, "time": stamp(self.time), "entity": self.entity, "score": self.score}
+        facts: JSON = {"instant": self.instant, "time": stamp(self.time), "entity": self.entity, "score": self.score}
         facts |= {"p_value": self.p_value, "alarm": self.alarm, "event": event, "notes": list(self.notes) or None}
         return {name: value for name, value in facts.items() if value is not None and value == value}
 
