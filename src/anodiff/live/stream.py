@@ -107,7 +107,7 @@ class Stream:
     def _fresh(self, entity: str | None) -> Line:
         if len(self._lines) >= self.entities:
             raise Misfit(
-                f"{entity} would be the {len(self._lines) + 1:,}th entity, where {self.entities:,} may be followed; "
+                f"entity {entity} is one too many, where {self.entities:,} may be followed; "
                 "name another column of entities, or give a higher number of entities."
             )
         vigil = Vigil(self.blocks, self.rule, len(self._lines), entity, self.recalibrate)
