@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from anodiff.cli import bench, demo, explain, fit, info, report, score
+from anodiff.cli import bench, demo, explain, fit, info, report, score, watch
 from anodiff.version import __version__
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command(epilog="Example:  anodiff fit normal.csv -o model --rate 0.01")(fit.
 app.command(epilog="Example:  anodiff score model new.csv -o scores.csv")(score.score)
 app.command(epilog="Example:  anodiff explain model new.csv --top 5")(explain.explain)
 app.command(epilog="Example:  anodiff report model new.csv -o report.html")(report.report)
+app.command(epilog="Example:  tail -f log.csv | anodiff watch model --per-day 1")(watch.watch)
 app.command(epilog="Example:  anodiff bench mine.csv --label state --anomaly bad --rivals knn,iforest")(bench.bench)
 app.command(epilog="Example:  anodiff info model")(info.info)
 app.command(epilog="Example:  anodiff demo -o anodiff-demo")(demo.demo)

@@ -1,0 +1,40 @@
+"""The unit of false alarms in time: events per normal instant, or per normal day."""
+
+from typing import TYPE_CHECKING, Any
+
+from anodiff.types import Misfit
+
+if TYPE_CHECKING:
+    from anodiff.detect_series import SeriesDetector
+
+
+def chosen_rate(rate: float | None, per_day: float | None, step: int | None) -> float | None:
+    """Events per normal instant, from either unit; None where neither is given. `step` is in microseconds.
+
+    >>> chosen_rate(None, 1.44, 60_000_000)
+    0.001
+    """
+    from anodiff.alarms.base import check_rate
+    from anodiff.alarms.rates import PER, from_per_day
+
+    if rate is not None and per_day is not None:
+        raise Misfit("give either --rate or --per-day, not both.")
+    if per_day is None:
+        return None if rate is None else check_rate(rate, "--rate")
+    if step is None:
+        raise Misfit("--per-day needs a clock, and the series were fitted without times; give --rate instead.")
+    return from_per_day(per_day, step / 1e6) / PER
+
+
+def series_of(detector: Any, command: str) -> "SeriesDetector":
+    """The detector of series behind a loaded one.
+
+    Raises:
+        Misfit: it judges rows of tables.
+    """
+    from anodiff.detect_series import SeriesDetector
+
+    found = detector if isinstance(detector, SeriesDetector) else getattr(detector, "series_", None)
+    if found is None:
+        raise Misfit(f"{command} is for series, and this model judges rows of tables; use anodiff score.")
+    return found

@@ -1,0 +1,201 @@
+"""`anodiff watch`: events as they happen, one JSON document per line."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import numpy as np
+import typer
+
+from anodiff.cli.errors import INTERRUPTED, printable
+from anodiff.cli.options import ModelPath, Quiet
+from anodiff.cli.terminal import plain
+
+if TYPE_CHECKING:
+    from anodiff.cli.watch_rows import RowsAsLogs
+    from anodiff.detect_series import SeriesDetector
+    from anodiff.live import Said, Stream
+
+Source = Annotated[str, typer.Argument(metavar="[FILE|-]", help="A csv that grows, or - for lines on stdin.")]
+Follow = Annotated[bool, typer.Option("--follow/--once", help="Go on when FILE ends, or stop there.")]
+Poll = Annotated[float, typer.Option(min=0.01, metavar="SECONDS", help="Between looks at a FILE that does not grow.")]
+Idle = Annotated[
+    float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after so long without anything new in FILE.")
+]
+Every = Annotated[bool, typer.Option("--every", help="Print the score of each instant too.")]
+Rate = Annotated[
+    float | None, typer.Option(help="Events per normal instant, such as 0.0001; else as fitted.", show_default=False)
+]
+PerDay = Annotated[float | None, typer.Option(help="Instead: events per normal day.", show_default=False)]
+Recalibrate = Annotated[
+    bool, typer.Option("--recalibrate/--fixed", help="Follow scores that drift with the threshold, or not.")
+]
+Entities = Annotated[int, typer.Option(min=1, help="How many entities may be followed.")]
+MOST = 512
+"""Rows that are taken together, where so many are there already."""
+SHOWN = 5
+"""Notes of one kind that are shown."""
+
+
+def watch(
+    model: ModelPath,
+    source: Source = "-",
+    follow: Follow = True,
+    poll: Poll = 1.0,
+    idle: Idle = None,
+    every: Every = False,
+    rate: Rate = None,
+    per_day: PerDay = None,
+    recalibrate: Recalibrate = True,
+    entities: Entities = 1000,
+    quiet: Quiet = False,
+) -> None:
+    """Judge series while they are written: one JSON line when an event opens, and one when it is over."""
+    from anodiff import load
+    from anodiff.cli.series_rate import chosen_rate, series_of
+
+    detector = series_of(load(model), "watch")
+    stream = detector.stream(
+        false_alarm_rate=chosen_rate(rate, per_day, detector.whole_.modality.step_),
+        recalibrate=recalibrate,
+        entities=entities,
+    )
+    watcher = Watch(stream, detector, every, Notes(quiet))
+    try:
+        watcher.run(source, poll, idle if follow else 0.0)
+    except KeyboardInterrupt:
+        watcher.finish()
+        raise typer.Exit(INTERRUPTED) from None
+    except SystemExit:
+        watcher.finish()
+        raise
+    watcher.finish()
+
+
+class Notes:
+    """Sentences on stderr, of each kind the first few."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.counts: dict[str, int] = {}
+
+    def tell(self, kind: str, text: str) -> None:
+        """Say it, unless there were many like it."""
+        count = self.counts[kind] = self.counts.get(kind, 0) + 1
+        if count <= SHOWN:
+            self.say(text + (" More like this are not shown." if count == SHOWN else ""))
+
+    def say(self, text: str) -> None:
+        """Say it in any case, but if quiet."""
+        if not self.quiet:
+            sys.stderr.write(f"anodiff: {printable(text)}\n")
+            sys.stderr.flush()
+
+
+class Watch:
+    """Takes rows as they come and writes what is said of them."""
+
+    def __init__(self, stream: "Stream", detector: "SeriesDetector", every: bool, notes: Notes) -> None:
+        self.stream, self.detector, self.every, self.notes = stream, detector, every, notes
+        self.rows: list[list[str]] = []
+        self.logs: RowsAsLogs | None = None
+        self.instants = self.events = 0
+
+    def run(self, source: str, poll: float, idle: float | None) -> None:
+        """Take all rows of a source, until it ends."""
+        from anodiff.data.tail import follow
+
+        piped = Piped(self.take) if source == "-" else None
+        rows = follow(
+            cast(Any, piped) or source, lambda text: self.notes.tell("line", text), poll, idle, sleep=self._rest
+        )
+        for row in rows:
+            if self.logs is None:
+                self.logs = self._begin(row, piped.head if piped else first_line(Path(source)))
+            else:
+                self.rows.append(row)
+            if len(self.rows) >= MOST:
+                self.take()
+        self.take()
+        if self.logs is not None:
+            self.logs.check()
+
+    def take(self) -> None:
+        """Take the rows that wait."""
+        rows, self.rows = self.rows, []
+        if rows and self.logs is not None:
+            self._taken(rows)
+
+    def finish(self) -> None:
+        """Say which events are not over, and how much was seen."""
+        for event in self.stream.flush():
+            self._write("unfinished", event.to_dict())
+        entities = len(self.stream.state["entities"])
+        seen = f"{self.instants:,} instants" + (f" of {entities:,} entities" if entities > 1 else "")
+        left_out = 0 if self.logs is None else self.logs.left_out
+        left = f"; {left_out:,} rows were left out" if left_out else ""
+        self.notes.say(f"{seen}, {self.events:,} events{left}.")
+
+    def _begin(self, names: Sequence[str], head: str) -> "RowsAsLogs":
+        from anodiff.cli.watch_rows import RowsAsLogs, has_commas
+
+        dropped = self.detector.whole_.facts.get("dropped", [])
+        return RowsAsLogs(names, self.detector.whole_.modality, dropped, has_commas(head), self.notes.tell)
+
+    def _taken(self, rows: list[list[str]]) -> None:
+        assert self.logs is not None
+        for log in self.logs.logs(rows):
+            said = [np.array(each, object) for each in self.stream.feed(log)]
+            for each in log.lay_out(said).tolist():
+                self._tell(each)
+
+    def _tell(self, said: "Said") -> None:
+        self.instants += said.instant >= 0
+        for note in said.notes:
+            whose = "" if said.entity is None else f"{said.entity}: "
+            self.notes.tell("early" if said.instant < 0 else f"said {note[:12]}", whose + note)
+        if said.event is not None:
+            self.events += said.event.event.open
+            self._write("opened" if said.event.event.open else "closed", said.event.to_dict())
+        if self.every:
+            self._write("instant", {k: v for k, v in said.to_dict().items() if k not in ("event", "notes")})
+
+    def _write(self, kind: str, facts: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(plain({"kind": kind, **facts}), allow_nan=False) + "\n")
+        sys.stdout.flush()
+
+    def _rest(self, seconds: float) -> None:
+        """Nothing is new: what waits is taken first."""
+        self.take()
+        time.sleep(seconds)
+
+
+class Piped:
+    """Standard input as it comes; before waiting for more, what is there is taken."""
+
+    def __init__(self, before: Callable[[], object]) -> None:
+        self.before, self.head = before, ""
+        self.source = getattr(sys.stdin, "buffer", sys.stdin)
+        self.some = getattr(self.source, "read1", self.source.read)
+
+    def readline(self, size: int) -> Any:
+        """What is there, at most so many bytes; nothing at the end."""
+        self.before()
+        data = self.some(size)
+        if not self.head:
+            self.head = first_of(data if isinstance(data, bytes) else data.encode())
+        return data
+
+
+def first_line(path: Path) -> str:
+    """The first line of a file, or the beginning of it."""
+    with path.open("rb") as file:
+        return first_of(file.read(1 << 16))
+
+
+def first_of(data: bytes) -> str:
+    """The first line of some bytes."""
+    return data.lstrip().partition(b"\n")[0].decode("utf-8", "replace")
