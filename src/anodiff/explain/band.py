@@ -1,0 +1,178 @@
+r"""The band of what was expected: the instants of an event are hidden, and imagined from those around,
+
+.. math:: q_p(t, c) = \text{quantile}_p \, x_{tc}, \qquad x \sim p(x_h \mid x_k, \text{normal}),
+
+in the units of each channel. An event that leaves too little of a window to go by is hidden from its beginning, as much
+of it as the window takes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anodiff.data.log import Track
+from anodiff.explain.imagined import imagined
+from anodiff.explain.located import Core, cut
+from anodiff.explain.normals import Normals, chosen
+from anodiff.modalities.channels import Channels, matrix
+from anodiff.modalities.laid import Laid
+from anodiff.modalities.series import Strip
+from anodiff.modalities.windows import View
+from anodiff.timeline import stretched
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+HIDDEN = 0.75
+"""Share of a window that may be hidden."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """One channel over a window of n points.
+
+    Attributes:
+        observed: `(n,)`, NaN or None where nothing was; means over points of several instants.
+        draws: What might have been expected, `(draws, n)`.
+    """
+
+    observed: np.ndarray
+    draws: np.ndarray
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is numbers; else categories."""
+        return self.draws.dtype.kind == "f"
+
+    def quantiles(self) -> np.ndarray:
+        """At `QUANTILES`, `(5, n)`, of numbers."""
+        return np.asarray(np.quantile(self.draws, QUANTILES, axis=0))
+
+    def likeliest(self) -> list[tuple[Any, float]]:
+        """Of categories: the likeliest at each point, and how likely it is."""
+        found = (np.unique(column.astype(str), return_counts=True) for column in self.draws.T)
+        return [(names[counts.argmax()], float(counts.max() / counts.sum())) for names, counts in found]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An event with some of what was around, point by point.
+
+    Attributes:
+        places: Where on the grid of the strip the points begin `(n,)`.
+        hidden: Which points were imagined, `(n,)`.
+        bands: Of channels, by name.
+        whole: Whether the whole core of the event was hidden; else its first part.
+    """
+
+    places: np.ndarray
+    hidden: np.ndarray
+    bands: Mapping[str, Band]
+    whole: bool
+
+
+class Stage:
+    """A strip on which events are shown.
+
+    Args:
+        known: What the detector knows of normal windows.
+        channels: Of the strip.
+        strip: What holds the events.
+        track: The same as it was given.
+    """
+
+    def __init__(self, known: Sequence[Normals], channels: Channels, strip: Strip, track: Track) -> None:
+        self.known, self.channels, self.strip, self.track = known, channels, strip, track
+
+    def scene(self, core: Core, names: Sequence[str], busy: Sequence[Core] = (), seed: int = 0) -> Scene:
+        """An event and the channels to tell of; what is `busy` with other events is not gone by."""
+        normal, size = chosen(self.known, len(core)), len(self.strip)
+        view = normal.view
+        start, begin, end = placed(view, core, size)
+        window, edges = slice(start, start + view.length), view.edges()
+        part = self.strip if size >= view.length else stretched(self.strip, view.length)
+        unknown = self._unknown(part, window, busy)
+        unknown[begin:end] = True
+        there = ~pooled(unknown[window].T.float(), edges).bool()
+        x, stale = pooled(Laid.of(part).x[window].T, edges), overlapping(normal, self.strip, core)
+        draws = imagined(normal, x, there, stale, seed).numpy()
+        hidden = (start + edges[1:] > begin) & (start + edges[:-1] < end)
+        inside = start + edges[:-1] < size
+        places, last = start + edges[:-1][inside], min(start + view.length, size)
+        expected = decoded(self.channels, draws[:, :, inside], names, self.strip.entity)
+        seen = observed(self.track, self.strip, names, self.channels.numeric, np.append(places, last))
+        bands = {name: Band(seen[name], expected[name]) for name in names}
+        return Scene(places, hidden[inside], bands, end > core.end)
+
+    def _unknown(self, part: Strip, window: slice, busy: Sequence[Core]) -> Tensor:
+        """What is not known of the strip `(G, width)`; other events count as known, if too little would be left."""
+        unknown = ~part.known
+        unknown[len(self.strip) :] = True
+        free = unknown.clone()
+        for core in busy:
+            unknown[core.start : core.end + 1] = True
+        return unknown if float(unknown[window].float().mean()) <= HIDDEN else free
+
+
+def placed(view: View, core: Core, instants: int) -> tuple[int, int, int]:
+    """Where a window begins, and the first and the last (exclusive) instant that it hides.
+
+    >>> placed(View(40, 40), Core(50, 59, np.ones(1)), 100), placed(View(40, 40), Core(50, 99, np.ones(1)), 100)
+    ((35, 48, 62), (40, 50, 80))
+    """
+    most = max(1, int(HIDDEN * view.length))
+    if len(core) >= most:
+        start = int(np.clip(core.start - (view.length - most), 0, max(0, instants - view.length)))
+        return start, core.start, min(core.start + most, start + view.length, core.end + 1)
+    margin = min(max(1, len(core) // 4), (most - len(core)) // 2)
+    begin, end = max(0, core.start - margin), min(instants, core.end + 1 + margin)
+    start = int(np.clip((begin + end - view.length) // 2, 0, max(0, instants - view.length)))
+    return start, begin, end
+
+
+def overlapping(normal: Normals, strip: Strip, core: Core) -> Tensor:
+    """The windows of the strip that hold a part of the core: fit may have been given them too."""
+    length = normal.view.length
+    begin, end = max(0, core.start - length + 1), min(len(strip), core.end + length)
+    if normal.rows is None or end - begin < length:
+        return torch.zeros(0, normal.width, normal.view.points)
+    laid = Laid.of(cut(strip, begin, end))
+    count = normal.view.count(len(laid))
+    step = max(1, count // 2000)
+    return normal.view.taken(laid.x, torch.arange(0, count, step))
+
+
+def pooled(x: Tensor, edges: np.ndarray) -> Tensor:
+    """Means `(width, points)` over the shares of the instants `(width, length)`."""
+    return torch.stack([x[:, a:b].mean(1) for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)], 1)
+
+
+def decoded(channels: Channels, draws: np.ndarray, names: Sequence[str], entity: int) -> dict[str, np.ndarray]:
+    """Draws `(n, width, points)` in the units of channels, `(n, points)` each."""
+    count, width, points = draws.shape
+    rows = channels.decode(draws.transpose(0, 2, 1).reshape(-1, width).astype(np.float64), entity)
+    return {name: rows[name].reshape(count, points) for name in names}
+
+
+def observed(
+    track: Track, strip: Strip, names: Sequence[str], numeric: Sequence[str], edges: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What the track holds between the `edges` on its grid, by channel."""
+    first, last = np.searchsorted(strip.at, edges[[0, -1]])
+    table, at = track.table.slice(int(first), int(last - first)), strip.at[first:last]
+    point = np.searchsorted(edges, at, side="right") - 1
+    found = {}
+    for name in names:
+        if name in numeric:
+            values = matrix(table, [name])[:, 0]
+            seen = np.isfinite(values)
+            sums = np.bincount(point[seen], values[seen], len(edges) - 1)
+            counts = np.bincount(point[seen], minlength=len(edges) - 1)
+            found[name] = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+        else:
+            found[name] = np.full(len(edges) - 1, None, object)
+            for place, value in zip(point[::-1], reversed(table.arrow[name].to_pylist()), strict=True):
+                found[name][place] = None if value is None else str(value)
+    return found
