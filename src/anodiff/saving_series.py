@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from anodiff.alarms.standard import Standard
+from anodiff.alarms.standout import Standout
 from anodiff.card import series_card
 from anodiff.detect_series import SeriesDetector
 from anodiff.diffusion.denoise import Denoiser
@@ -44,7 +44,7 @@ class SeriesFacts(BaseModel):
     losses: list[float]
     columns: list[Any]
     contamination: dict[Literal["value", "low", "high"], float]
-    views: dict[str, tuple[PositiveInt, PositiveInt, Literal["none", "centre", "unit"]]]
+    views: dict[str, tuple[PositiveInt, PositiveInt, Literal["none", "centre", "unit", "soft"]]]
     smooth: PositiveInt
 
 
@@ -80,6 +80,8 @@ def arrays_of(detector: SeriesDetector) -> dict[str, np.ndarray]:
     groups: dict[str, dict[str, np.ndarray]] = {"encoding": model.modality.arrays()}
     for name, denoiser in model.panel.items():
         groups[f"denoiser.{name}"] = state(denoiser)
+        if isinstance(denoiser, Empirical):
+            groups[f"denoiser.{name}"]["apart"] = np.array(denoiser.apart)
     for mode, causal in MODES.items():
         groups[f"left_out.{mode}"] = _end_to_end(detector.left_out_[causal])
         groups[f"held.{mode}"] = _end_to_end(detector.held_[causal])
@@ -103,7 +105,7 @@ def restored(config: SeriesConfig, group: Group) -> SeriesDetector:
     }
     members = {name: question(asked) for name, asked in chosen.scores.items()}
     scales = {
-        causal: {name: Standard.restore(config.scales[mode][name], {}) for name in members}  # type: ignore[index]
+        causal: {name: Standout.restore(config.scales[mode][name]) for name in members}  # type: ignore[index]
         for mode, causal in MODES.items()
     }
     facts = {**config.facts.model_dump(), "columns": modality.describe()}
@@ -164,7 +166,8 @@ def _revived(
         rows = torch.from_numpy(arrays["rows"])
         if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
             raise BadModel(f"the kept windows have shape {tuple(rows.shape)}, where {width} coordinates were expected.")
-        return Empirical(rows, process, neighbours=min(spec.neighbours or len(rows), max(1, len(rows) - 1)))
+        run = int(arrays["apart"]) if spec.distinct else 0
+        return Empirical(rows, process, neighbours=min(spec.neighbours or len(rows), max(1, len(rows) - 1)), apart=run)
     if isinstance(spec, MixtureSpec):
         count, eye = len(arrays["weights"]), torch.eye(width, dtype=torch.float64)
         weights = torch.from_numpy(arrays["weights"])

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from anodiff.alarms.standard import Standard
+from anodiff.alarms.standout import Standout
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Series, Strip
-from anodiff.modalities.windows import View, covering, overlaid, smoothed, spread
+from anodiff.modalities.windows import BATCH, View, overlaid, smoothed, spread
 from anodiff.recipes.instants import Ledger, judge
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.windowed import conditions
@@ -24,7 +24,7 @@ from anodiff.scores.base import AnomalyScore
 from anodiff.types import JSON, Misfit, Scores
 
 Raw = Mapping[str, np.ndarray]
-Scales = Mapping[str, Standard]
+Scales = Mapping[str, Standout]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ class Timeline:
         judged = laid.judged(view, causal)
         judged[: max(0, start - view.length + 1)] = False
         more = conditions(laid, len(judged), len(self.modality.entities_))
-        judge(ledger, member, self.panel[str(asked.of)], laid, judged, causal, condition=more)
+        step = 1 if causal else view.stride(len(laid))
+        judge(ledger, member, self.panel[str(asked.of)], laid, judged, causal, condition=more, stride=step)
         return ledger
 
     @property
@@ -127,30 +128,40 @@ class Timeline:
         return np.asarray(self.combined(self.raw(strip, causal), causal)[strip.at])
 
     def maps(self, strip: Strip) -> np.ndarray:
-        """Evidence by instant and channel `(T, channels)`, in standard deviations of each member: where it comes from.
+        """Evidence by instant and channel `(T, channels)`; each instant adds up to its score.
 
-        Each member's evidence is laid over the instants that it is about, not smoothed.
+        A member's part of the score is shared out by its evidence, laid over the instants that it is about.
         """
         laid = Laid.of(stretched(strip, self.longest))
         total = np.zeros((len(strip), len(self.modality.columns)))
         for name, member in self.members.items():
-            view, asked = self.view(name), self.recipe.scores[name]
-            judged = laid.judged(view)
-            more = conditions(laid, len(judged), len(self.modality.entities_))
-            sums = torch.zeros(len(laid), laid.x.shape[1], dtype=torch.float64)
-            for start, stop in view.batches(len(laid)):
-                given = {key: value[start:stop] for key, value in more.items()}
-                with torch.no_grad():
-                    windows = laid.windows(view, start, stop).contiguous()
-                    evidence = member(self.panel[str(asked.of)], windows, **given)
-                kept = torch.from_numpy(judged[start:stop])[:, None, None]
-                where = spread(evidence.map.abs().double() * kept, view.edges())
-                sums[start : stop + view.length - 1] += overlaid(where)
-            share = covering(len(judged), view.length)[:, None] if len(judged) else 1.0
-            scale = self.recipe.scores[name].weight / self.scales[False][name].sd_
-            per = 1 if asked.read == "map" else view.length
-            total += (scale * per * self.modality.channels_.locate(sums.numpy() / share))[: len(strip)]
+            ledger = self.ledger(name, member, laid, False)
+            said = smoothed(ledger.covered(), self.smooth)[: len(strip)]
+            part = self.recipe.scores[name].weight * np.nan_to_num(self.scales[False][name](said), nan=0.0)
+            where = self.modality.channels_.locate(self._evidence(name, member, laid)[: len(strip)])
+            where = np.stack([smoothed(each, self.smooth) for each in where.T], 1)
+            summed = where.sum(1, keepdims=True)
+            even = np.full_like(where, 1 / where.shape[1])
+            total += part[:, None] * np.divide(where, summed, out=even, where=summed > 0)
         return np.asarray(total[strip.at])
+
+    def _evidence(self, name: str, member: AnomalyScore, laid: Laid) -> np.ndarray:
+        """A member's maps, laid over each other `(G, width)`."""
+        view, asked = self.view(name), self.recipe.scores[name]
+        judged, step = laid.judged(view), view.stride(len(laid))
+        more = conditions(laid, len(judged), len(self.modality.entities_))
+        sums = torch.zeros(len(laid), laid.x.shape[1], dtype=torch.float64)
+        size = max(1, BATCH // laid.x.shape[1]) * step
+        for start in range(0, len(judged), size):
+            stop = min(start + size, len(judged))
+            given = {key: value[start:stop:step] for key, value in more.items()}
+            with torch.no_grad():
+                windows = laid.windows(view, start, stop, stride=step).contiguous()
+                evidence = member(self.panel[str(asked.of)], windows, **given)
+            kept = torch.from_numpy(judged[start:stop:step])[:, None, None]
+            where = overlaid(spread(evidence.map.abs().double() * kept, view.edges()), step)
+            sums[start : start + len(where)] += where
+        return sums.numpy()
 
 
 def stretched(strip: Strip, length: int) -> Strip:

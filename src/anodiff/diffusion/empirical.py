@@ -35,12 +35,20 @@ class Empirical(Denoiser):
         neighbours: Only that many nearest rows are weighed; all of them by default.
         exclude: Leaves out the rows `itself - exclude` to `itself + exclude` (windows of a series overlap).
         chunk: Numbers held at once, per intermediate tensor.
+        apart: The neighbours are the nearest rows of runs of so many, no two of runs that touch, so that they are
+            different events of a series; a neighbour that is lacking is the last one again. 0 asks for nothing.
     """
 
     rows: Tensor
 
     def __init__(
-        self, rows: Batch, schedule: Schedule, neighbours: int | None = None, exclude: int = 0, chunk: int = 2**22
+        self,
+        rows: Batch,
+        schedule: Schedule,
+        neighbours: int | None = None,
+        exclude: int = 0,
+        chunk: int = 2**22,
+        apart: int = 0,
     ) -> None:
         super().__init__()
         self.register_buffer("rows", rows.flatten(1))
@@ -48,6 +56,7 @@ class Empirical(Denoiser):
         self.neighbours = neighbours
         self.exclude = exclude
         self.chunk = chunk
+        self.apart = apart
 
     def forward(self, x_t: Batch, t: Times, itself: Index | None = None, **_: Tensor) -> Posterior:
         moments = self._few_moments if self.neighbours else self._all_moments
@@ -96,6 +105,9 @@ class Empirical(Denoiser):
 
         The k nearest lie in the k groups of rows whose nearest member is nearest, so few rows need sorting.
         """
+        if self.apart:
+            yield from self._search_apart(x, k, itself)
+            return
         stored, centre = self.rows.to(x), self.rows.to(x).mean(0)
         n, wanted = len(stored), min(len(stored), k + SPARE + (0 if itself is None else 2 * self.exclude + 1))
         groups = -(-n // GROUP)
@@ -115,6 +127,25 @@ class Empirical(Denoiser):
             square = ((stored[place] - part[:, None, :]) ** 2).sum(2)
             order = self._without(square, place, own).sort(stable=True, dim=1)
             yield order.values[:, :k], place.gather(1, order.indices[:, :k])
+
+    def _search_apart(self, x: Tensor, k: int, itself: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same for rows of different runs: the nearest of each run, then the nearest runs, one after the other."""
+        stored, centre = self.rows.to(x), self.rows.to(x).mean(0)
+        n, runs = len(stored), -(-len(stored) // self.apart)
+        coarse = torch.float32 if x.shape[1] > FINE else x.dtype
+        size = pad(((stored - centre) ** 2).sum(1), (0, runs * self.apart - n), value=math.inf).to(coarse)
+        across = pad((stored - centre).T, (0, runs * self.apart - n)).contiguous().to(coarse)
+        zone = torch.arange(-self.exclude, self.exclude + 1, device=x.device)
+        for part, own in self._parts(x, itself, n):
+            rough = torch.addmm(size, (part - centre).to(coarse), across, alpha=-2)
+            if own is not None:
+                near = torch.where(own >= 0, (own + zone).clamp(0, n - 1), n)
+                rough = pad(rough, (0, 1)).scatter_(1, near.clamp(max=rough.shape[1]), math.inf)[:, :-1]
+            best, at = rough.reshape(len(part), runs, self.apart).min(2)
+            place = _one_by_one(best, at + self.apart * torch.arange(runs, device=x.device), k)
+            square = ((stored[place] - part[:, None, :]) ** 2).sum(2)
+            order = square.sort(stable=True, dim=1)
+            yield order.values, place.gather(1, order.indices)
 
     def _parts(self, x: Tensor, itself: Tensor | None, width: int) -> Iterator[tuple[Tensor, Tensor | None]]:
         size = max(1, self.chunk // max(width, 1))
@@ -149,6 +180,17 @@ class Empirical(Denoiser):
         left = len(self.rows) - (int(self._excluded(itself).max()) if itself is not None and len(itself) else 0)
         if not 1 <= k <= left:
             raise Misfit(f"{k} neighbours were asked of {left} rows; give at least one row more than are left out.")
+
+
+def _one_by_one(best: Tensor, place: Tensor, k: int) -> Tensor:
+    """Places `(B, k)` of the k nearest of runs `(B, runs)`, of which no two touch; the last again where none is left."""
+    chosen, beside = list[Tensor](), torch.arange(-1, 2, device=best.device)
+    for _ in range(k):
+        run = best.argmin(1, keepdim=True)
+        found = place.gather(1, run)
+        chosen.append(torch.where(best.gather(1, run) < math.inf, found, chosen[-1]) if chosen else found)
+        best = best.scatter(1, (run + beside).clamp(0, best.shape[1] - 1), math.inf)
+    return torch.cat(chosen, 1)
 
 
 def positive(level: Tensor) -> Tensor:

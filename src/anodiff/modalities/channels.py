@@ -2,8 +2,13 @@ r"""Channels of a log as coordinates about standard normal,
 
 .. math:: x = (c - \mu_e) / s_e,
 
-each machine e by its own mean and spread where there are several, pooled for one that fit never saw. Text channels
-become standardised shares, as in tables.
+each machine e by its own mean and spread where there are several, pooled for one that fit never saw. The spread is
+
+- the standard deviation, at least a hundredth of the range, of a channel that moves;
+- the range times the root of their number for switches, channels of two values: all of them weigh as one channel;
+- 0.3 of the median range of the channels that move for one that never did: any move of it counts.
+
+Text channels become standardised shares, as in tables.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,8 +23,11 @@ from anodiff.modalities.numbers import numbers, typed
 from anodiff.modalities.tabular import kind_of
 from anodiff.types import JSON, Unreadable
 
-FLOOR = 0.05
+FLOOR = 1e-3
 """Least spread of a channel for one machine, as a share of its spread over all."""
+OF_RANGE = 0.01
+STILL = 0.3
+"""Spread of a channel that never moved, in median ranges of those that did."""
 
 
 class Channels:
@@ -163,14 +171,17 @@ def _seen(column: pa.ChunkedArray) -> bool:
 
 
 def _moments(values: np.ndarray, pooled: tuple[np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread by channel; where nothing varies, the pooled ones or a unit of the value's own size."""
+    """Mean and spread by channel of `values` `(T, channels)`; the pooled ones where a machine shows nothing."""
     seen = np.isfinite(values)
     count = seen.sum(0)
-    filled = np.where(seen, values, 0)
-    mean = filled.sum(0) / np.maximum(count, 1)
-    away = np.where(seen, values - mean, 0)
-    sd = np.sqrt((away**2).sum(0) / np.maximum(count, 1))
-    flat = sd <= 1e-9 * np.maximum(np.abs(mean), 1e-300)
-    if pooled is None:
-        return np.where(count > 0, mean, 0.0), np.where(flat, np.maximum(np.abs(mean), 1.0), sd)
-    return np.where(count > 0, mean, pooled[0]), np.where(flat, pooled[1], sd)
+    mean = np.where(seen, values, 0).sum(0) / np.maximum(count, 1)
+    sd = np.sqrt((np.where(seen, values - mean, 0) ** 2).sum(0) / np.maximum(count, 1))
+    low, high = np.where(seen, values, np.inf).min(0), np.where(seen, values, -np.inf).max(0)
+    extent = np.where(count > 0, high - low, 0.0)
+    moves = (count > 0) & (extent > 1e-9 * np.maximum(np.abs(mean), 1e-300))
+    if pooled is not None:
+        return np.where(count > 0, mean, pooled[0]), np.where(moves, sd, pooled[1])
+    switches = moves & (np.where(seen, (values == low) | (values == high), True).all(0))
+    spread = np.where(switches, extent * np.sqrt(max(1, switches.sum())), np.maximum(sd, OF_RANGE * extent))
+    still = STILL * np.median(extent[moves]) if moves.any() else np.maximum(np.abs(mean), 1.0)
+    return np.where(count > 0, mean, 0.0), np.where(moves, spread, still)

@@ -102,10 +102,10 @@ class Laid:
         enough = share >= ENOUGH - 1e-9
         return enough & (self.seen[view.length - 1 :] > 0) if causal else enough
 
-    def windows(self, view: View, start: int, stop: int, causal: bool = False) -> Tensor:
-        """Windows `start` to `stop` - 1: `(n, width, points)`."""
+    def windows(self, view: View, start: int, stop: int, causal: bool = False, stride: int = 1) -> Tensor:
+        """Every `stride`-th window from `start` to `stop` - 1: `(n, width, points)`; causal ones need a stride of 1."""
         if not causal or self.last is None:
-            return view.cut(self.x, start, stop)
+            return view.cut(self.x, start, stop, stride)
         ends = slice(start + view.length - 1, stop + view.length - 1)
         if not bool((self.last[ends] < torch.arange(len(self))[ends, None]).any()):
             return view.cut(self.x, start, stop)

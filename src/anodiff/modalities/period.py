@@ -1,10 +1,10 @@
 r"""The dominant period of a series: the lag of the highest peak of its autocorrelation,
 
-.. math:: P = \arg\max_{2 < k < n / 2} r_k \quad \text{over local maxima}, \qquad
+.. math:: P = \arg\max_{k_0 < k < K} r_k \quad \text{over local maxima}, \qquad
           r_k = \frac{\sum_t x_t x_{t+k}}{\sum_t x_t^2},
 
-and none where no peak stands above `LEAST`. Peaks at multiples of a period tie: the first one that is nearly as high as
-the highest is taken.
+:math:`k_0` the first lag at which it is no longer positive: before it, noise makes peaks of its own. There is none where
+no peak reaches `LEAST`.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
 LEAST = 0.1
-NEARLY = 0.9
 SHORTEST = 4
+LONGEST = 300
 MOST = 20_000
 """Instants that are looked at."""
 
@@ -30,22 +30,22 @@ def autocorrelation(x: np.ndarray, lags: int) -> np.ndarray:
     return np.asarray(found / size)
 
 
-def period(x: np.ndarray, most: int) -> int | None:
+def period(x: np.ndarray, most: int = LONGEST) -> int | None:
     """The period of `x` `(n,)` in instants, at most `most`; None where it shows none.
 
-    >>> period(np.sin(np.arange(1000) * 2 * np.pi / 40), 300)
+    >>> period(np.sin(np.arange(1000) * 2 * np.pi / 40))
     40
     """
     r = autocorrelation(x[:MOST], min(most, len(x[:MOST]) // 2) + 2)
-    inner = r[1:-1]
-    peaks = np.flatnonzero((inner >= r[:-2]) & (inner > r[2:])) + 1
-    peaks = peaks[(peaks >= SHORTEST) & (r[peaks] >= LEAST)]
-    if not len(peaks):
+    fallen = np.flatnonzero(r <= 0)
+    if not len(fallen):
         return None
-    return int(peaks[r[peaks] >= NEARLY * r[peaks].max()][0])
+    peaks = np.flatnonzero((r[1:-1] >= r[:-2]) & (r[1:-1] > r[2:])) + 1
+    peaks = peaks[(peaks >= max(SHORTEST, fallen[0])) & (r[peaks] >= LEAST)]
+    return int(peaks[np.argmax(r[peaks])]) if len(peaks) else None
 
 
-def dominant(series: Sequence[np.ndarray], most: int, otherwise: int) -> int:
+def dominant(series: Sequence[np.ndarray], most: int = LONGEST, otherwise: int = 0) -> int:
     """The median period over the channels of `series`, each `(T, channels)`, that show one; else `otherwise`."""
     found = [period(x[:, i], most) for x in series for i in range(x.shape[1])]
     shown = sorted(p for p in found if p is not None)

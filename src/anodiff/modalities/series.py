@@ -105,7 +105,7 @@ class Series(BaseEstimator):
             raise Unreadable(
                 f"no channel varies in {sum(map(len, strips)):,} instants; there is nothing to learn from."
             )
-        self.period_ = dominant([s.x.numpy() for s in longest(strips)], most=LONGEST // 4, otherwise=0)
+        self.period_ = dominant([s.x.numpy() for s in longest(strips)])
         return log
 
     def read(self, X: Any) -> Log:

@@ -18,10 +18,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
-Normalise = Literal["none", "centre", "unit"]
+Normalise = Literal["none", "centre", "unit", "soft"]
 BATCH = 4096
-FLAT = 0.1
-"""Least spread by which a window is divided, in spreads of its channel."""
+DENSE = 8000
+"""Windows up to which every one is judged."""
+FLOORS = {"unit": 0.1, "soft": 1.0}
+"""What is added in quadrature to the spread by which a window is divided, in spreads of its channel."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class View:
     Attributes:
         length: Instants in a window.
         points: Means by which it is told, at most `length`.
-        normalise: "centre" takes each channel's mean in the window away; "unit" divides by its spread too.
+        normalise: "centre" takes each channel's mean in the window away; "unit" divides by its spread too, so that only
+            the shape is left; "soft" by the root of its variance plus that of the channel: small ripples stay small.
     """
 
     length: int
@@ -46,14 +49,14 @@ class View:
         """Where the points begin and end, `(points + 1,)`."""
         return np.round(np.linspace(0, self.length, self.points + 1)).astype(int)
 
-    def cut(self, x: Tensor, start: int, stop: int) -> Tensor:
-        """Windows `start` to `stop` - 1 of `x` `(G, width)`: `(n, width, points)`, a view where none is a mean."""
+    def cut(self, x: Tensor, start: int, stop: int, stride: int = 1) -> Tensor:
+        """Every `stride`-th window from `start` to `stop` - 1 of `x` `(G, width)`: `(n, width, points)`, a view if raw."""
         part = x[start : stop - 1 + self.length]
         if self.points == self.length:
-            return self.normalised(part.unfold(0, self.length, 1))
+            return self.normalised(part.unfold(0, self.length, stride))
         edges, n = self.edges().tolist(), stop - start
         pooled = {w: avg_pool1d(part.T[None], w, 1)[0].T for w in set(np.diff(edges).tolist())}
-        means = [pooled[b - a][a : a + n] for a, b in itertools.pairwise(edges)]
+        means = [pooled[b - a][a : a + n : stride] for a, b in itertools.pairwise(edges)]
         return self.normalised(torch.stack(means, 2))
 
     def taken(self, x: Tensor, starts: Tensor) -> Tensor:
@@ -74,25 +77,16 @@ class View:
         away = windows - windows.mean(2, keepdim=True)
         if self.normalise == "centre":
             return away
-        return away / (away**2).mean(2, keepdim=True).sqrt().clamp(min=FLAT)
+        return away / ((away**2).mean(2, keepdim=True) + FLOORS[self.normalise] ** 2).sqrt()
+
+    def stride(self, instants: int) -> int:
+        """Of so many instants, one window in how many is judged offline: neighbours say nearly the same."""
+        return max(1, min(instants // DENSE, self.length // 8))
 
     def batches(self, instants: int) -> Iterator[tuple[int, int]]:
         """Ranges of windows that are held at once."""
         for start in range(0, self.count(instants), BATCH):
             yield start, min(start + BATCH, self.count(instants))
-
-
-def over_instants(totals: np.ndarray, length: int) -> np.ndarray:
-    """The mean of window totals `(n,)` over the windows that cover each instant `(n + length - 1,)`; NaN is no window."""
-    seen = np.isfinite(totals)
-    value = _covered(np.where(seen, totals, 0.0), length)
-    count = _covered(seen.astype(np.float64), length)
-    return np.where(count > 0.5, value / np.maximum(count, 1), np.nan)
-
-
-def at_ends(totals: np.ndarray, length: int) -> np.ndarray:
-    """Each window's total at its last instant `(n + length - 1,)`; NaN before the first is over."""
-    return np.concatenate([np.full(length - 1, np.nan), totals])
 
 
 def spread(maps: Tensor, edges: np.ndarray) -> Tensor:
@@ -101,18 +95,17 @@ def spread(maps: Tensor, edges: np.ndarray) -> Tensor:
     return (maps / widths.to(maps)).repeat_interleave(widths, -1)
 
 
-def overlaid(maps: Tensor) -> Tensor:
-    """The sum over windows of evidence by instant `(n, width, length)`, laid over each other: `(n + length - 1, width)`."""
+def overlaid(maps: Tensor, stride: int = 1) -> Tensor:
+    """The sum of evidence by instant of windows `(n, width, length)` that begin `stride` apart, laid over each other.
+
+    Returns:
+        `((n - 1) * stride + length, width)`.
+    """
     n, width, length = maps.shape
-    total = maps.new_zeros(n + length - 1, width)
+    total = maps.new_zeros((n - 1) * stride + length, width)
     for k in range(length):
-        total[k : k + n] += maps[:, :, k]
+        total[k : k + (n - 1) * stride + 1 : stride] += maps[:, :, k]
     return total
-
-
-def covering(n: int, length: int) -> np.ndarray:
-    """How many of n windows cover each instant `(n + length - 1,)`."""
-    return _covered(np.ones(n), length)
 
 
 def smoothed(values: np.ndarray, width: int, causal: bool = False) -> np.ndarray:
@@ -128,7 +121,3 @@ def smoothed(values: np.ndarray, width: int, causal: bool = False) -> np.ndarray
 def _window_sum(values: np.ndarray, width: int, ahead: int) -> np.ndarray:
     """Sums over at most `width` values, `ahead` of them later; nothing far away can round what is summed here."""
     return np.convolve(values, np.ones(width))[ahead : ahead + len(values)]
-
-
-def _covered(values: np.ndarray, length: int) -> np.ndarray:
-    return np.convolve(values, np.ones(length))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anodiff.alarms.standard import Standard
+from anodiff.alarms.standout import Standout
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Series, Strip
@@ -46,7 +46,7 @@ class Told:
     panel: dict[str, Denoiser]
     members: dict[str, AnomalyScore]
     smooth: int
-    scales: dict[bool, dict[str, Standard]]
+    scales: dict[bool, dict[str, Standout]]
     left_out: dict[bool, list[Raw]]
     losses: list[float]
 
@@ -120,12 +120,12 @@ def _repeat(content: dict, like: int, length: int) -> None:
         }
 
 
-def scaled(raw: Sequence[Mapping[str, np.ndarray]], smooth: int, causal: bool, set_aside: float) -> dict[str, Standard]:
+def scaled(raw: Sequence[Mapping[str, np.ndarray]], smooth: int, causal: bool, set_aside: float) -> dict[str, Standout]:
     """One scale per score, of smoothed left-out scores less the share `set_aside` of the highest."""
     found = {}
     for name in raw[0]:
         said = np.concatenate([smoothed(each[name], smooth, causal) for each in raw])
         said = np.sort(said[np.isfinite(said)])
         kept = said[: max(2, round((1 - set_aside) * len(said)))]
-        found[name] = Standard().fit(kept if len(kept) > 1 else np.zeros(2))
+        found[name] = Standout().fit(kept if len(kept) > 1 else np.zeros(2))
     return found

@@ -27,19 +27,29 @@ class Ledger:
         self.total, self.count = np.zeros(instants), np.zeros(instants)
         self.ends = np.full(instants, np.nan)
 
-    def add(self, start: int, totals: np.ndarray, maps: np.ndarray | None, judged: np.ndarray) -> None:
-        """Windows from `start` on: totals `(n,)`, maps by instant `(n, length)` where they are read, which count."""
-        length, n = self.view.length, len(totals)
+    def add(
+        self, start: int, totals: np.ndarray, maps: np.ndarray | None, judged: np.ndarray, stride: int = 1
+    ) -> None:
+        """Windows from `start` on: totals `(n,)`, maps by instant `(n, length)` where they are read, which count.
+
+        Between windows that lie `stride` apart, the last one stands at the ends.
+        """
+        length, n = self.view.length, (len(totals) - 1) * stride + 1
         where = slice(start, start + n + length - 1)
-        last = totals if maps is None else maps[:, -1]
-        place = start + length - 1 + np.flatnonzero(judged)
-        self.ends[place] = last[judged]
+        last, counted = totals if maps is None else maps[:, -1], np.zeros(n)
+        for beside in range(stride):
+            place = start + length - 1 + beside + stride * np.flatnonzero(judged)
+            inside = place < len(self.ends)
+            self.ends[place[inside]] = last[judged][inside]
+        counted[::stride] = judged
+        self.count[where] += np.convolve(counted, np.ones(length))
         if maps is None:
-            self.total[where] += np.convolve(np.where(judged, totals, 0.0), np.ones(length))
+            laid = np.zeros(n)
+            laid[::stride] = np.where(judged, totals, 0.0)
+            self.total[where] += np.convolve(laid, np.ones(length))
         else:
             kept = torch.from_numpy(np.where(judged[:, None], maps, 0.0))[:, None, :]
-            self.total[where] += overlaid(kept)[:, 0].numpy()
-        self.count[where] += np.convolve(judged.astype(np.float64), np.ones(length))
+            self.total[where] += overlaid(kept, stride)[:, 0].numpy()
 
     def covered(self) -> np.ndarray:
         """The mean over the windows that cover each instant `(G,)`; NaN where none does."""
@@ -55,24 +65,28 @@ def judge(
     causal: bool = False,
     itself: Tensor | None = None,
     condition: Mapping[str, Tensor] | None = None,
+    stride: int = 1,
 ) -> None:
-    """Put the judged windows of a strip into the ledger; `judged` and `itself` are of every window `(n,)`."""
-    for start, stop in _runs(judged):
-        windows = laid.windows(ledger.view, start, stop, causal)
-        given = {name: value[start:stop] for name, value in (condition or {}).items()}
+    """Put the judged windows of a strip into the ledger; `judged` and `itself` are of every window `(n,)`.
+
+    With a `stride`, only every so many-th window is asked.
+    """
+    for start, stop in _runs(judged, stride):
+        windows = laid.windows(ledger.view, start, stop, causal, stride)
+        given = {name: value[start:stop:stride] for name, value in (condition or {}).items()}
         if itself is not None:
-            given["itself"] = itself[start:stop]
+            given["itself"] = itself[start:stop:stride]
         with torch.no_grad():
             evidence = question(denoiser, windows.contiguous(), **given)
         maps = None
         if ledger.read == "map":
             maps = spread(evidence.map.detach().sum(1), ledger.view.edges()).double().numpy()
-        ledger.add(start, evidence.total.detach().double().numpy(), maps, judged[start:stop])
+        ledger.add(start, evidence.total.detach().double().numpy(), maps, judged[start:stop:stride], stride)
 
 
-def _runs(judged: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Ranges of at most `BATCH` windows that hold all that are judged, and little else."""
-    for start in range(0, len(judged), BATCH):
-        inside = np.flatnonzero(judged[start : start + BATCH])
+def _runs(judged: np.ndarray, stride: int) -> Iterator[tuple[int, int]]:
+    """Ranges that begin at a multiple of the stride and hold all that are judged, at most `BATCH` asked windows each."""
+    for start in range(0, len(judged), BATCH * stride):
+        inside = np.flatnonzero(judged[start : start + BATCH * stride : stride])
         if len(inside):
-            yield start + int(inside[0]), start + int(inside[-1]) + 1
+            yield start + int(inside[0]) * stride, start + int(inside[-1]) * stride + 1

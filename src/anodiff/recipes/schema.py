@@ -46,15 +46,14 @@ class TransformSpec(Spec):
 class ViewSpec(Spec):
     """Windows of a series: `length` in instants, or in dominant periods ("2P") kept from `least` to `most`.
 
-    Where there is no period, `otherwise` stands. A long window is told by at most so many `points`.
+    Where there is no period, 125 instants stand for it. A long window is told by at most so many `points`.
     """
 
     length: Annotated[int, Field(ge=1, le=10_000)] | Annotated[str, Field(pattern=r"^(\d+(\.\d+)?|\.\d+)?P$")]
     least: Annotated[int, Field(ge=1)] = 6
     most: Annotated[int, Field(ge=1, le=10_000)] = 300
-    otherwise: Annotated[int, Field(ge=1, le=10_000)] = 100
     points: Annotated[int, Field(ge=1)] | None = None
-    normalise: Literal["none", "centre", "unit"] = "none"
+    normalise: Literal["none", "centre", "unit", "soft"] = "none"
 
 
 Trim = Annotated[float, Field(ge=0, lt=0.9)] | None
@@ -62,7 +61,10 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class EmpiricalSpec(Spec):
-    """The training set itself, at most `references` rows of it, in coordinates of its own if `transform` is given."""
+    """The training set itself, at most `references` rows of it, in coordinates of its own if `transform` is given.
+
+    Of a series, neighbours are `distinct` where no two of them overlap.
+    """
 
     use: Literal["empirical"]
     neighbours: Annotated[int, Field(ge=1, le=1000)] | None = 5
@@ -70,6 +72,7 @@ class EmpiricalSpec(Spec):
     transform: TransformSpec | None = None
     trim: Trim = None
     view: Name | None = None
+    distinct: bool = False
 
 
 class GaussianSpec(Spec):
@@ -89,11 +92,16 @@ class MixtureSpec(Spec):
 
 
 class NetworkSpec(Spec):
-    """A trained network; `steps` and `width` are ceilings, small tables take fewer."""
+    """A trained network; `steps` and `width` are ceilings, small tables take fewer.
+
+    A spectral one, for series, stands on a Gaussian; with `directions` it sees that many of its leading ones alone.
+    """
 
     use: Literal["network"]
     predict: Literal["edm", "noise", "data", "velocity", "spectral"] = "edm"
     net: Literal["mlp", "unet", "transformer"] = "mlp"
+    whitening: Annotated[float, Field(ge=0, le=1)] = 0.25
+    directions: Annotated[int, Field(ge=1)] | None = None
     knows: tuple[Literal["entity", "calendar", "mask"], ...] = ()
     weight: Literal[tuple(WEIGHTS)] = "velocity"  # type: ignore[valid-type]
     between: tuple[PositiveFloat, PositiveFloat] = (0.02, 20.0)

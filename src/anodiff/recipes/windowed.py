@@ -5,18 +5,19 @@ within one window's length of the one that it judges; the others are fitted on t
 window on either side. The final parts are fitted on everything.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from anodiff.diffusion.denoise import WEIGHTS, Denoiser, Learnt
+from anodiff.diffusion.denoise import WEIGHTS, Denoiser, denoising_loss
 from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.exact import Gaussian, GaussianMixture
 from anodiff.diffusion.noise import Schedule
-from anodiff.diffusion.spectral import Spectral, spectral
+from anodiff.diffusion.leading import Leading, leading_gaussian
+from anodiff.diffusion.spectral import Spectral, drawn, over, spectral
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.windows import View
 from anodiff.nets import NETS
@@ -25,13 +26,14 @@ from anodiff.recipes.build import PREDICTIONS, question, schedule
 from anodiff.recipes.instants import Ledger, judge
 from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, Recipe, ViewSpec
 from anodiff.scores.base import AnomalyScore
-from anodiff.training import Loss, Step, batches, denoising, one_thread, train
+from anodiff.training import Step, batches, one_thread, train
 from anodiff.types import Misfit
 
 DenoiserSpec = EmpiricalSpec | GaussianSpec | MixtureSpec | NetworkSpec
 Raw = list[dict[str, np.ndarray]]
 FOLDS = 2
 BLOCKS = 4
+NO_PERIOD = 125
 SHOWN = 20_000
 """Windows that a Gaussian or a network is shown at most."""
 
@@ -114,23 +116,25 @@ class Places:
 
 def resolved(spec: ViewSpec, period: int, longest: int) -> View:
     """A view for data of this period (0: none) whose longest strip has so many instants."""
-    if isinstance(spec.length, int):
-        length = spec.length
-    elif period:
-        length = round(float(spec.length[:-1] or 1) * period)
-    else:
-        length = spec.otherwise
+    length = spec.length if isinstance(spec.length, int) else periods(spec.length, period)
     if isinstance(spec.length, str):
         length = int(np.clip(length, spec.least, spec.most))
     length = max(1, min(length, longest // 4))
     return View(length, min(length, spec.points or length), spec.normalise)
 
 
-def smoothing(given: int | str, period: int, otherwise: int = 1) -> int:
-    """Instants to smooth over: a number, or so many periods."""
-    if isinstance(given, int):
-        return max(1, given)
-    return max(1, min(300, round(float(given[:-1] or 1) * period))) if period else otherwise
+def smoothing(given: int | str, period: int) -> int:
+    """Instants to smooth over: a number, or so many periods, at most 300."""
+    return max(1, given if isinstance(given, int) else min(300, periods(given, period)))
+
+
+def periods(text: str, period: int) -> int:
+    """So many periods as instants; without a period, of `NO_PERIOD`.
+
+    >>> periods("2P", 24), periods("0.5P", 0)
+    (48, 62)
+    """
+    return round(float(text[:-1] or 1) * (period or NO_PERIOD))
 
 
 def grow_windowed(
@@ -172,7 +176,8 @@ def left_out_windowed(
             for laid, judged, ledger, itself in zip(strips, out.judged, ledgers, ranks, strict=True):
                 for k, s in asked.items():
                     more = conditions(laid, len(judged), entities)
-                    judge(ledger[k], question(s), denoiser, laid, judged, itself=itself, condition=more)
+                    step = own.view.stride(len(laid))
+                    judge(ledger[k], question(s), denoiser, laid, judged, itself=itself, condition=more, stride=step)
     return ledgers, doubts if doubts is not None else doubted(ledgers)
 
 
@@ -203,30 +208,56 @@ def fitted(
     if isinstance(spec, GaussianSpec):
         return gaussian
     made = network(spec, own.view, x.shape[1], entities, seed, process, gaussian)
-    generator = torch.Generator().manual_seed(seed)
-    loss: Loss
-    if isinstance(made, Spectral):
-        loss = spectral(made, spec.between)
-    else:
-        loss = denoising(made, spec.between, WEIGHTS[spec.weight])
     with one_thread():
-        yield from train(made, loss, batches(x, spec.batch, spec.steps, generator), spec.steps, generator, spec.lr)
+        yield from taught(made, spec, x, _entity_of(shown, starts), entities, seed)
     return made
+
+
+def taught(
+    made: Denoiser, spec: NetworkSpec, x: Tensor, entity: Tensor, entities: int, seed: int
+) -> Generator[Step, None, None]:
+    """Train a network on windows `(n, width, points)` of entities `(n,)`."""
+    generator = torch.Generator().manual_seed(seed)
+    part, rows = (made.inner, made.coordinates(x)) if isinstance(made, Leading) else (made, x)
+    loss = spectral(part, spec.between) if isinstance(part, Spectral) else conditional(part, spec)
+    known = {"entity": entity} if entities and "entity" in spec.knows else {}
+    places = torch.arange(len(rows))
+    told = over(loss, rows, **known)
+    yield from train(part, told, batches(places, spec.batch, spec.steps, generator), spec.steps, generator, spec.lr)
+
+
+def conditional(denoiser: Denoiser, spec: NetworkSpec) -> Callable[..., Tensor]:
+    """The loss of a denoiser that may be told conditions."""
+
+    def loss(x: Tensor, generator: torch.Generator, **condition: Tensor) -> Tensor:
+        t, noise = drawn(x, denoiser.schedule, spec.between, generator)
+        return denoising_loss(denoiser, x, t, noise, WEIGHTS[spec.weight], **condition)
+
+    return loss
 
 
 def network(
     spec: NetworkSpec, view: View, width: int, entities: int, seed: int, process: Schedule, gaussian: Gaussian | None
-) -> Learnt:
-    """An untrained network for windows of a view; a spectral one stands on a Gaussian."""
-    settings = {"width": spec.width, "depth": spec.depth, "entities": entities if "entity" in spec.knows else 0}
-    net = seeded(
-        NETS[spec.net], seed, channels=width, length=view.points, silent=spec.predict == "spectral", **settings
-    )
+) -> Denoiser:
+    """An untrained network for windows of a view; a spectral one stands on a Gaussian.
+
+    Raises:
+        Misfit: only some directions are asked for of a network that is not a spectral perceptron.
+    """
+    if spec.directions is not None and (spec.predict, spec.net) != ("spectral", "mlp"):
+        raise Misfit(f"directions are for spectral networks of kind mlp; this one is {spec.predict}, {spec.net}.")
+    told = entities if "entity" in spec.knows else 0
+    settings = {"width": spec.width, "depth": spec.depth, "entities": told, "silent": spec.predict == "spectral"}
+    if gaussian is not None and spec.directions is not None:
+        inner = leading_gaussian(gaussian, spec.directions)
+        net = seeded(NETS["mlp"], seed, channels=1, length=len(inner.values), **settings)
+        return Leading(Spectral(net, inner, spec.whitening), gaussian, spec.directions)
+    net = seeded(NETS[spec.net], seed, channels=width, length=view.points, **settings)
     if spec.predict != "spectral":
         return PREDICTIONS[spec.predict](net, process)
     if gaussian is None:
         raise Misfit("a spectral network stands on a Gaussian; it was given none.")
-    return Spectral(net, gaussian)
+    return Spectral(net, gaussian, spec.whitening)
 
 
 def reference(spec: EmpiricalSpec, shown: Places, process: Schedule, seed: int) -> Empirical:
@@ -237,7 +268,8 @@ def reference(spec: EmpiricalSpec, shown: Places, process: Schedule, seed: int) 
     exclude = int(np.ceil((shown.view.length - 1) / apart)) + (apart > 1)
     neighbours = min(spec.neighbours or len(rows), max(1, len(rows) - 1))
     exclude = max(0, min(exclude, (len(rows) - 1 - neighbours) // 2))
-    return Empirical(rows, process, neighbours=neighbours, exclude=exclude)
+    run = min(len(rows), max(1, int(np.ceil(shown.view.length / apart)))) if spec.distinct else 0
+    return Empirical(rows, process, neighbours=neighbours, exclude=exclude, apart=run)
 
 
 def jittered(count: int, most: int, seed: int) -> Tensor:
@@ -256,6 +288,11 @@ def ridge(n: int, d: int) -> float:
 def conditions(laid: Laid, windows: int, entities: int) -> dict[str, Tensor]:
     """What networks may know besides the window, of every window `(n,)`."""
     return {"entity": torch.full((windows,), laid.entity)} if entities else {}
+
+
+def _entity_of(shown: Places, starts: Sequence[Tensor]) -> Tensor:
+    pairs = zip(shown.strips, starts, strict=True)
+    return torch.cat([torch.full((len(s),), laid.entity) for laid, s in pairs])
 
 
 def _spared(spec: DenoiserSpec, places: Places, doubts: Doubts | None) -> Places:
