@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anodiff.cli.options import Data, Json, ModelPath, Quiet
+from anodiff.cli.series_kind import refuse
 from anodiff.cli.terminal import Terminal, inert
 
 if TYPE_CHECKING:
@@ -26,12 +27,21 @@ def explain(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Say why the worst rows score as they do: which cells, what was expected, the nearest normal row."""
+    """Say why the worst rows score as they do: which cells, what was expected, the nearest normal row.
+
+    Of series, the worst events: which channels, since when, what was expected.
+    """
     from anodiff import load
     from anodiff.report.reasons import reasons_for, reasons_for_worst
 
     terminal = Terminal(quiet, json)
     detector = load(model)
+    if hasattr(detector, "series_"):
+        from anodiff.cli.series_explain import explain_series
+
+        refuse("explain", row=row)
+        explain_series(detector.series_, data, top, cells, str(model), terminal)
+        return
     found = reasons_for(detector, data, row, cells) if row else reasons_for_worst(detector, data, top, cells)
     terminal.give({"model": str(model), "explanations": [each.to_dict() for each in found]})
     for each in found:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anodiff.cli.options import Data, Json, Overwrite, Quiet, Rule, Seed, kind, pairs, scalar
+from anodiff.cli.series_kind import AskedOfSeries, Causal, Entity, Modality, PerDay, Time, Window, kind_of_data, refuse
 from anodiff.cli.terminal import Terminal, inert
 
 if TYPE_CHECKING:
@@ -51,30 +52,43 @@ def fit(
     max_seconds: Seconds = None,
     kinds: Kinds = None,
     drop: Drop = None,
+    modality: Modality = "auto",
+    time: Time = None,
+    entity: Entity = None,
+    window: Window = None,
+    causal: Causal = False,
+    per_day: PerDay = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Learn what is normal from a table of normal rows."""
+    """Learn what is normal from a table of normal rows, or from normal series."""
     check_place(output, overwrite)
     if data == examples == "-":
         raise typer.BadParameter("stdin can be DATA or --examples, not both; give one of them as a file")
+    terminal, asked = Terminal(quiet, json), AskedOfSeries(time, entity, window or [], causal, per_day)
+    settings: dict[str, Any] = {
+        "recipe": recipe,
+        "changes": {name: scalar(text) for name, text in pairs(changes, "--set").items()} or None,
+        "contamination": scalar(contamination),
+        "false_alarm_rate": "auto" if rate is None else rate,
+        "alarm": alarm,
+        "budget": budget,
+        "max_seconds": max_seconds,
+        "seed": seed,
+    }
+    if kind_of_data(data, modality, asked) == "series":
+        from anodiff.cli.series_fit import fit_series
+
+        refuse("fit", examples=examples, kind=kinds, drop=drop)
+        fit_series(data, output, asked, settings, overwrite, terminal)
+        return
     from anodiff.detect import Detector
     from anodiff.modalities.tabular import Tabular
 
-    terminal = Terminal(quiet, json)
-    detector = Detector(
-        Tabular({name: kind(text) for name, text in pairs(kinds, "--kind").items()} or None),
-        recipe,
-        changes={name: scalar(text) for name, text in pairs(changes, "--set").items()} or None,
-        contamination=scalar(contamination),
-        false_alarm_rate="auto" if rate is None else rate,
-        alarm=alarm,
-        budget=budget,
-        max_seconds=max_seconds,
-        seed=seed,
-    )
+    columns = {name: kind(text) for name, text in pairs(kinds, "--kind").items()}
+    detector = Detector(Tabular(columns or None), **settings)
     learn(detector, data, examples, drop or [], terminal)
     detector.save(output, overwrite=overwrite)
     facts = learnt(detector, output)

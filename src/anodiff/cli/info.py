@@ -43,6 +43,10 @@ def of_model(path: Path) -> dict[str, Any]:
     from anodiff import load
 
     detector = load(path)
+    if hasattr(detector, "series_"):
+        from anodiff.cli.series_info import of_series_model
+
+        return of_series_model(str(path), detector.series_)
     model = detector.model_
     return {
         "model": str(path),
@@ -76,6 +80,10 @@ def _installed_in_words(facts: dict[str, Any]) -> list[Any]:
 
 
 def _model_in_words(facts: dict[str, Any]) -> list[Any]:
+    if facts.get("modality") == "series":
+        from anodiff.cli.series_info import in_words
+
+        return in_words(facts)
     from rich.table import Table
 
     from anodiff.report.citing import works

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anodiff.cli.options import Data, Json, ModelPath, Overwrite, Quiet, Rule
+from anodiff.cli.series_kind import Causal, PerDay, refuse, refuse_for_rows
+from anodiff.cli.series_rate import with_settings
 from anodiff.cli.terminal import Terminal, inert
 
 if TYPE_CHECKING:
@@ -37,11 +39,13 @@ def score(
     budget: Budget = None,
     keep: Keep = False,
     map: Map = False,
+    causal: Causal = False,
+    per_day: PerDay = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Score rows and raise alarms, in memory that does not grow with the rows. Rows count from 0."""
+    """Score rows and raise alarms, in memory that does not grow with the rows (of tables). Rows count from 0."""
     terminal = Terminal(quiet, json, data_on_stdout=output == "-")
     check_asked(output, rate, fdr, json, overwrite)
     import numpy as np
@@ -54,6 +58,14 @@ def score(
 
     detector = load(model)
     asked = {"false_alarm_rate": rate, "alarm": alarm, "budget": budget}
+    if hasattr(detector, "series_"):
+        from anodiff.cli.series_score import score_series
+
+        refuse("score", fdr=fdr)
+        inner = with_settings(detector.series_, per_day, asked)
+        score_series(inner, data, output, causal or None, keep, map, overwrite, str(model), terminal)
+        return
+    refuse_for_rows(causal=causal, per_day=per_day)
     detector.set_params(**{name: value for name, value in asked.items() if value is not None})
     check_settings(detector)
     worst, counts = Worst(3), np.zeros(2, dtype=np.int64)

@@ -38,3 +38,14 @@ def series_of(detector: Any, command: str) -> "SeriesDetector":
     if found is None:
         raise Misfit(f"{command} is for series, and this model judges rows of tables; use anodiff score.")
     return found
+
+
+def with_settings(detector: "SeriesDetector", per_day: float | None, asked: dict[str, Any]) -> "SeriesDetector":
+    """The detector with the settings that were asked for: `false_alarm_rate`, or `per_day` in its place, and others."""
+    from anodiff.settings import check_settings
+
+    rate = chosen_rate(asked["false_alarm_rate"], per_day, detector.whole_.modality.step_)
+    given = {**asked, "false_alarm_rate": rate}
+    detector.set_params(**{name: value for name, value in given.items() if value is not None})
+    check_settings(detector)
+    return detector
