@@ -43,7 +43,7 @@ def in_words(each: "Moment", cells: int) -> list[Any]:
 
 
 def when(moment: "Moment", instant: int, otherwise: int | None = None) -> str:
-    """The time of an instant, where the moment has none that of the alarm; without a clock the number of the instant."""
+    """The time of an instant, of the alarm where the moment has none; without a clock the number of the instant."""
     from anodiff.data.instants import written
 
     time = None if otherwise is None else written(otherwise, moment.zone)

@@ -5,8 +5,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from anodiff.types import Misfit
-
 Kind = Literal["auto", "series", "tabular"]
 Modality = Annotated[Kind, typer.Option(help="What DATA is; auto takes for series what begins with a column of times.")]
 Time = Annotated[
@@ -48,6 +46,8 @@ def kind_of_data(data: str, modality: Kind, asked: AskedOfSeries) -> Literal["se
     Raises:
         Misfit: it is said to be a table, and something of series is asked.
     """
+    from anodiff.types import Misfit
+
     if modality == "tabular" and asked.given():
         raise Misfit(f"{asked.given()[0]} is for series, and the data is said to be tabular; give --modality series.")
     if modality != "auto":
@@ -67,6 +67,8 @@ def refuse(command: str, **given: Any) -> None:
     ...
     anodiff.types.Misfit: --fdr of score is for rows of tables, and these are series; leave it out.
     """
+    from anodiff.types import Misfit
+
     for name, value in given.items():
         if told(value):
             raise Misfit(f"--{name} of {command} is for rows of tables, and these are series; leave it out.")
@@ -74,6 +76,8 @@ def refuse(command: str, **given: Any) -> None:
 
 def refuse_for_rows(**given: Any) -> None:
     """Refuse the first option that only series have."""
+    from anodiff.types import Misfit
+
     for name, value in given.items():
         if told(value):
             option = name.replace("_", "-")

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from anodiff.types import Misfit
-
 if TYPE_CHECKING:
     from anodiff.detect_series import SeriesDetector
 
@@ -16,6 +14,7 @@ def chosen_rate(rate: float | None, per_day: float | None, step: int | None) -> 
     """
     from anodiff.alarms.base import check_rate
     from anodiff.alarms.rates import PER, from_per_day
+    from anodiff.types import Misfit
 
     if rate is not None and per_day is not None:
         raise Misfit("give either --rate or --per-day, not both.")
@@ -33,6 +32,7 @@ def series_of(detector: Any, command: str) -> "SeriesDetector":
         Misfit: it judges rows of tables.
     """
     from anodiff.detect_series import SeriesDetector
+    from anodiff.types import Misfit
 
     found = detector if isinstance(detector, SeriesDetector) else getattr(detector, "series_", None)
     if found is None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import numpy as np
 import typer
 
 from anodiff.cli.errors import INTERRUPTED, printable
@@ -146,6 +145,8 @@ class Watch:
         return RowsAsLogs(names, self.detector.whole_.modality, dropped, has_commas(head), self.notes.tell)
 
     def _taken(self, rows: list[list[str]]) -> None:
+        import numpy as np
+
         assert self.logs is not None
         for log in self.logs.logs(rows):
             said = [np.array(each, object) for each in self.stream.feed(log)]
