@@ -16,7 +16,11 @@ from anodiff.types import JSON
 LONGER = 4
 WITHOUT, ALONE = "without learnt", "learnt alone"
 LONG, LONG_ALONE = f"{OURS}, steps x {LONGER}", f"learnt alone, steps x {LONGER}"
-METHODS = (OURS, WITHOUT, ALONE, LONG, LONG_ALONE)
+DIFFERENCES = (
+    ("the learnt denoiser adds", OURS, WITHOUT),
+    ("longer training costs", OURS, LONG),
+    ("longer training costs the learnt denoiser alone", ALONE, LONG_ALONE),
+)
 
 
 def act(source: Source, seed: int, settings: Settings) -> Iterator[Record]:

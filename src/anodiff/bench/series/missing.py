@@ -18,7 +18,12 @@ from anodiff.types import JSON, Scores
 
 SHARE = 0.2
 EMPTY, GONE = "empty rows", "rows gone"
-METHODS = (OURS, f"{OURS}, {EMPTY}", f"{OURS}, {GONE}")
+OURS_EMPTY, OURS_GONE = f"{OURS}, {EMPTY}", f"{OURS}, {GONE}"
+DIFFERENCES = (
+    ("empty rows cost", OURS, OURS_EMPTY),
+    ("rows that are gone cost", OURS, OURS_GONE),
+    ("empty rows cost nearest windows", "near100+2P", f"near100+2P, {EMPTY}"),
+)
 MINUTE = 60_000_000
 
 
@@ -32,8 +37,8 @@ def act(source: Source, seed: int, settings: Settings) -> Iterator[Record]:
         return volumes(task, scores if lay is None else laid(scores, lay, len(task.y)))
 
     yield attempt(OURS, lambda: of(task.X))
-    yield attempt(METHODS[1], lambda: of(np.where(deleted[:, None], np.nan, task.X)))
-    yield attempt(METHODS[2], lambda: of(clocked(task.X, ~deleted), ~deleted))
+    yield attempt(OURS_EMPTY, lambda: of(np.where(deleted[:, None], np.nan, task.X)))
+    yield attempt(OURS_GONE, lambda: of(clocked(task.X, ~deleted), ~deleted))
     yield from rivals(task, seed, settings.rivals, volumes, None)
     bridged = replace(task, X=filled(task.X, ~deleted))
     for record in rivals(bridged, seed, settings.rivals, lambda _, scores: volumes(task, scores), None):

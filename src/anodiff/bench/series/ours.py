@@ -1,6 +1,7 @@
 """anodiff on a series: its score of every instant, the same without smoothing, and of some of its members alone."""
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,6 @@ from anodiff.bench.series.tasks import Task
 from anodiff.detect_series import SeriesDetector
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Series
-from anodiff.recipes.chronicle import scaled
 from anodiff.recipes.schema import NetworkSpec
 from anodiff.types import JSON, Scores
 
@@ -60,11 +60,18 @@ class Said:
         return np.asarray(kept.combined(self.raw)[self.at])
 
     def score_unsmoothed(self) -> Scores:
-        """The same without smoothing; each member's scale is fitted anew to what it says unsmoothed."""
+        """The same without smoothing; members' scales are fitted anew to what they say unsmoothed."""
         whole = self.detector.whole_
-        offline = scaled(self.detector.left_out_[False], 1, False, self.detector.contamination_)
-        plain = replace(whole, smooth=1, scales={**whole.scales, False: offline})
+        scales = {name: self._rescaled(name) for name in whole.scales[False]}
+        plain = replace(whole, smooth=1, scales={**whole.scales, False: scales})
         return np.asarray(plain.combined(self.raw)[self.at])
+
+    def _rescaled(self, name: str) -> Any:
+        said = np.concatenate([each[name] for each in self.detector.left_out_[False]])
+        said = np.sort(said[np.isfinite(said)])
+        kept = said[: max(2, round((1 - self.detector.contamination_) * len(said)))]
+        scale = copy(self.detector.whole_.scales[False][name])
+        return scale.fit(kept if len(kept) > 1 else np.zeros(2))
 
 
 def learnt_members(detector: SeriesDetector) -> list[str]:

@@ -8,6 +8,7 @@ from anodiff.bench.series import results as files
 from anodiff.bench.series import sheets
 from anodiff.bench.series.detect import OURS
 from anodiff.bench.series.protocols import protocol
+from anodiff.bench.series.published import PREFIX
 from anodiff.bench.series.results import Results
 from anodiff.bench.series.tallies import tally
 from anodiff.bench.series.verdict import verdict
@@ -39,7 +40,8 @@ def page(results: Results) -> str:
     parts = [f"## Series: {results.settings.protocol}", f"`{results.command}`", about(results)]
     if plan.metrics:
         parts += [sentence for sentence in [headline(summary)] if sentence]
-        parts += [markdown(sheet) for sheet in (sheets.methods(summary), sheets.groups(summary)) if sheet.rows]
+        told = (sheets.methods(summary), sheets.differences(summary), sheets.groups(summary))
+        parts += [markdown(sheet) for sheet in told if sheet.rows]
     elif "rates" in summary:
         parts += [markdown(sheets.rates(summary["rates"], name)) for name in sheets.calibrations(summary["rates"])]
     else:
@@ -50,11 +52,12 @@ def page(results: Results) -> str:
 
 def about(results: Results) -> str:
     """What was asked, of how much, on what."""
+    asked = protocol(results.settings.protocol).about
     machine, found = results.machine, results.versions
     state = "" if results.finished else " **Not finished: some series are missing.**"
     changes = "".join(f", {name} = {value}" for name, value in results.settings.changes.items())
     return (
-        f"{protocol(results.settings.protocol).about}. {results.summary['sets']} series, {results.summary['seeds']} "
+        f"{asked[:1].upper()}{asked[1:]}. {results.summary['sets']} series, {results.summary['seeds']} "
         f"seeds{changes}. anodiff {found['anodiff']}, torch {found['torch']}, on {machine['cores']} cores of "
         f"{machine['cpu'] or 'an unknown processor'}, threads: {machine['threads']}.{state}"
     )
@@ -68,8 +71,12 @@ def headline(summary: JSON) -> str:
         return f"{OURS} has no result; see below."
     spread = "" if ours[f"{metric}_spread"] is None else f", spread of the seeds {ours[f'{metric}_spread']:.4f}"
     told = [f"{OURS}: mean {sheets.NAMES[metric]} {ours[metric]:.3f}{spread}."]
-    run = [each for each in every["against"] if not each["rival"].startswith("published:") and each[metric]]
-    known = [each for each in every["against"] if each["rival"].startswith("published:") and each[metric]]
+    differences = [each for each in every["differences"] if each["gap"]]
+    if differences:
+        clauses = [f"{each['words']} {sheets.ahead(each['gap'])}" for each in differences]
+        return " ".join([*told, *(f"{clause[:1].upper()}{clause[1:]}." for clause in clauses)])
+    run = [each for each in every["against"] if not each["rival"].startswith(PREFIX) and each[metric]]
+    known = [each for each in every["against"] if each["rival"].startswith(PREFIX) and each[metric]]
     told += [f"It {against(each, metric)}." for each in (run[:1] + known[:1])]
     return " ".join(told)
 

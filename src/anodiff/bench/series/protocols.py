@@ -27,6 +27,7 @@ class Protocol:
         act: What is done with a series and a seed.
         rivals: Who is judged beside anodiff unless others are named.
         metrics: Numbers that a verdict is drawn from, the first one first; none where events or seconds are counted.
+        differences: What is subtracted from what, beside anodiff less each other method: in words, one and the other.
         published: The collection whose published table stands beside.
         facts: More that is told of each series.
     """
@@ -36,6 +37,7 @@ class Protocol:
     act: Act
     rivals: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ("vus_pr", "vus_pr" + RAW, "vus_roc", "vus_roc" + RAW)
+    differences: tuple[tuple[str, str, str], ...] = ()
     published: str | None = None
     facts: Callable[[Source], JSON] = Source.facts
 
@@ -101,6 +103,7 @@ PROTOCOLS: dict[str, Protocol] = {
         UNIVARIATE,
         ablation.act,
         metrics=("vus_pr",),
+        differences=ablation.DIFFERENCES,
         facts=_with_gaussianity,
     ),
     "missing": Protocol(
@@ -110,6 +113,7 @@ PROTOCOLS: dict[str, Protocol] = {
         missing.act,
         ("near100+2P",),
         metrics=("vus_pr",),
+        differences=missing.DIFFERENCES,
     ),
     "rates": Protocol(
         "the normal part cut in time: fit on the first 60 %, count events on the rest at the stated rates",

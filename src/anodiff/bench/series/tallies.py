@@ -67,12 +67,15 @@ def _ratio(method: str, family: str | None, kept: list[JSON], rate: float) -> JS
 
 
 def _kept(ratio: float, low: float, high: float, stated: float) -> str:
-    """In a word, whether the ratio lies within the factor, and if not, whether chance may be why."""
+    """In words, whether the ratio lies within the factor, and whether chance could say the contrary.
+
+    >>> _kept(1.1, 0.8, 1.4, 40.0), _kept(0.5, 0.1, 1.4, 4.0)
+    ('kept', 'too few events, within chance')
+    """
     if 1 / FACTOR <= ratio <= FACTOR:
-        return "kept"
-    chance = low <= FACTOR and high >= 1 / FACTOR
-    few = ", too few to tell" if stated < FEW or chance else ""
-    return ("too many" if ratio > FACTOR else "too few events") + few
+        return "kept" if stated >= FEW else "kept, of few"
+    word = "too many events" if ratio > FACTOR else "too few events"
+    return f"{word}, within chance" if low <= FACTOR and high >= 1 / FACTOR else word
 
 
 def costs(results: Results) -> list[JSON]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from anodiff.bench.series import published
 from anodiff.bench.series.detect import OURS
+from anodiff.bench.series.judge import RAW
 from anodiff.bench.series.protocols import protocol
 from anodiff.bench.series.results import Results
 from anodiff.metrics.ranking import ragged_interval
@@ -55,6 +56,10 @@ def block(results: Results, names: Sequence[str], metrics: Sequence[str], table:
         "sets": list(names),
         "methods": rows,
         "against": [_against(book, rival) for rival in rivals] if OURS in book[first] else [],
+        "differences": [
+            {"words": words, "of": [one, other], "gap": gap(book[first].get(one, {}), book[first].get(other, {}))}
+            for words, one, other in protocol(results.settings.protocol).differences
+        ],
     }
 
 
@@ -124,12 +129,17 @@ def _row(results: Results, method: str, book: dict[str, dict[str, Values]]) -> J
         found[f"{metric}_spread"] = _spread(held)
     own = [record for record in results.records if record["method"] == method and record["status"] == "ok"]
     seconds = [sum(record.get(key) or 0.0 for key in ("fit_seconds", "score_seconds", "seconds")) for record in own]
+    seconds = [each for each in seconds if each]
     sets = len(next(iter(book.values())).get(method, {}))
     return {**found, "sets": sets, "seconds_median": float(np.median(seconds)) if seconds else None}
 
 
 def _against(book: dict[str, dict[str, Values]], rival: str) -> JSON:
-    return {"rival": rival} | {metric: gap(table.get(OURS, {}), table.get(rival, {})) for metric, table in book.items()}
+    """Per metric; `cross` is the first of ours against the rival's without smoothing, where that exists."""
+    first = next(iter(book))
+    pairs = {metric: gap(table.get(OURS, {}), table.get(rival, {})) for metric, table in book.items()}
+    bare = book.get(first + RAW, {}).get(rival, {})
+    return {"rival": rival, **pairs, "cross": gap(book[first].get(OURS, {}), bare)}
 
 
 def _mean(held: Values, of: Callable) -> float | None:
