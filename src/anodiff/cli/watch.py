@@ -101,7 +101,7 @@ class Watch:
         self.stream, self.detector, self.every, self.notes = stream, detector, every, notes
         self.rows: list[list[str]] = []
         self.logs: RowsAsLogs | None = None
-        self.instants = self.events = 0
+        self.events = 0
 
     def run(self, source: str, poll: float, idle: float | None) -> None:
         """Take all rows of a source, until it ends."""
@@ -132,11 +132,11 @@ class Watch:
         """Say which events are not over, and how much was seen."""
         for event in self.stream.flush():
             self._write("unfinished", event.to_dict())
-        entities = len(self.stream.state["entities"])
-        seen = f"{self.instants:,} instants" + (f" of {entities:,} entities" if entities > 1 else "")
-        left_out = 0 if self.logs is None else self.logs.left_out
-        left = f"; {left_out:,} rows were left out" if left_out else ""
-        self.notes.say(f"{seen}, {self.events:,} events{left}.")
+        lines = self.stream.state["entities"].values()
+        instants, left_out = sum(line["instants"] for line in lines), 0 if self.logs is None else self.logs.left_out
+        seen = counted(instants, "instant") + (f" of {len(lines):,} entities" if len(lines) > 1 else "")
+        left = f"; {counted(left_out, 'row')} left out" if left_out else ""
+        self.notes.say(f"{seen}, {counted(self.events, 'event')}{left}.")
 
     def _begin(self, names: Sequence[str], head: str) -> "RowsAsLogs":
         from anodiff.cli.watch_rows import RowsAsLogs, has_commas
@@ -154,7 +154,6 @@ class Watch:
                 self._tell(each)
 
     def _tell(self, said: "Said") -> None:
-        self.instants += said.instant >= 0
         for note in said.notes:
             whose = "" if said.entity is None else f"{said.entity}: "
             self.notes.tell("early" if said.instant < 0 else f"said {note[:12]}", whose + note)
@@ -172,6 +171,15 @@ class Watch:
         """Nothing is new: what waits is taken first."""
         self.take()
         time.sleep(seconds)
+
+
+def counted(count: int, what: str) -> str:
+    """So many of it.
+
+    >>> counted(1, "event"), counted(2000, "row")
+    ('1 event', '2,000 rows')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 class Piped:
