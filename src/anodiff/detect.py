@@ -149,6 +149,8 @@ class Detector(BaseEstimator):
             yield from self._fitting_series(X, examples)
             return
         chosen = self._chosen()
+        if chosen.views:
+            raise Misfit(f"recipe {chosen.name!r} is for series; give modality='series', or choose one for tables.")
         table, seen = sample(X, self.max_rows, int(self.seed))
         modality = chosen_modality(self.modality).fit(table)
         encoded = modality.encode(table)

@@ -19,7 +19,7 @@ from anodiff.modalities.series import Series, Strip
 from anodiff.recipes.chronicle import tell
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.schema import Recipe, bibtex, recipe
-from anodiff.settings import check_settings
+from anodiff.settings import MOST_CONTAMINATION, check_settings
 from anodiff.timeline import Timeline
 from anodiff.types import JSON, Misfit, Scores
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 COMMON = 1e-4
 """Events per normal instant where nothing else is asked: one in 10,000."""
+FAR = 30.0
 
 
 class SeriesDetector(BaseEstimator):
@@ -37,6 +38,10 @@ class SeriesDetector(BaseEstimator):
     What `Detector` says of rows holds here of instants. `false_alarm_rate` counts events per normal instant: an event
     is a run of alarms, and 1e-4, the default, one event in 10,000 instants. Every method that takes series takes one
     `(T,)` or `(T, channels)`, a list or dict of them, a frame or a path, and answers in the same layout.
+
+    `recipe="auto"` is "series" for one channel, "series-many" for several. `contamination` is the share of the instants
+    of fit, those of the highest left-out scores, that alarms do not count as normal; "auto" are those that lie thirty
+    times as far above the median as the upper quartile: for `labels_` of a series that holds anomalies.
 
     Attributes:
         decision_scores_: Scores of the instants of fit, each as if its neighbourhood had been left out.
@@ -87,9 +92,10 @@ class SeriesDetector(BaseEstimator):
         check_settings(self)
         if examples is not None:
             raise Misfit("known anomalies are not learnt from in series yet; leave examples out.")
-        chosen = recipe("series" if self.recipe == "auto" else self.recipe, self.changes)
         modality = fresh(self.modality)
         log = modality.fit_log(modality.read(X))
+        auto = "series" if len(modality.columns) == 1 else "series-many"
+        chosen = recipe(auto if isinstance(self.recipe, str) and self.recipe == "auto" else self.recipe, self.changes)
         strips = [modality.strip(track) for track in log.tracks]
         share = 0.0 if self.contamination == "auto" else float(cast(Any, self.contamination))
         told = yield from tell(chosen, modality, strips, int(self.seed), share)
@@ -101,12 +107,14 @@ class SeriesDetector(BaseEstimator):
             "seconds": time.perf_counter() - began,
             "losses": told.losses,
             "columns": modality.describe(),
-            "contamination": {"value": share, "low": share, "high": share},
             "views": {name: [view.length, view.points, view.normalise] for name, view in told.views.items()},
             "smooth": told.smooth,
         }
         whole = Timeline(told.recipe, modality, told.views, told.panel, told.members, told.smooth, told.scales, facts)
         places = [strip.at for strip in strips]
+        if self.contamination == "auto":
+            share = far_out(np.concatenate([whole.combined(raw) for raw in told.left_out[False]]))
+        facts["contamination"] = {"value": share, "low": share, "high": share}
         self._finish(whole, told.left_out, places, {})
         self.laid_out_ = log.lay_out
         for note in modality.notes_:
@@ -345,6 +353,12 @@ def per_ten_thousand(rate: float) -> float:
     if not 0 < rate < 1:
         raise Misfit(f"false_alarm_rate is {rate}; give events per normal instant between 0 and 1, such as 0.0001.")
     return rate * PER
+
+
+def far_out(scores: Scores) -> float:
+    """The share of scores `(n,)` that lie `FAR` times as far above the median as their upper quartile."""
+    median, high = np.quantile(scores, [0.5, 0.75])
+    return float(min(MOST_CONTAMINATION, (scores > median + FAR * max(high - median, 1e-12)).mean()))
 
 
 def without_highest(stretches: Sequence[Scores], share: float) -> list[Scores]:

@@ -16,7 +16,7 @@ from anodiff.alarms.standout import Standout
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Series, Strip
-from anodiff.modalities.windows import BATCH, View, overlaid, smoothed, spread
+from anodiff.modalities.windows import BATCH, View, over, overlaid, smoothed, spread
 from anodiff.recipes.instants import Ledger, judge
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.windowed import conditions
@@ -59,7 +59,7 @@ class Timeline:
     @property
     def reach(self) -> int:
         """How many instants, its own among them, a causal score depends on."""
-        return max(view.length for view in self.views.values()) + max(self.smooth, 1) - 1
+        return max(view.length for view in self.views.values()) + over(self.smooth, True) - 1
 
     def within(self, budget: int | None) -> "Timeline":
         """The members, in their order, that so many evaluations per instant pay for.
@@ -99,7 +99,7 @@ class Timeline:
         """One member's judgement of a strip, by the windows that end at `start` or later."""
         asked = self.recipe.scores[name]
         view = self.view(name)
-        ledger = Ledger(len(laid), view, asked.read)
+        ledger = Ledger(len(laid), view, asked.read, asked.root)
         judged = laid.judged(view, causal)
         judged[: max(0, start - view.length + 1)] = False
         more = conditions(laid, len(judged), len(self.modality.entities_))
@@ -113,8 +113,8 @@ class Timeline:
         return max(view.length for view in self.views.values())
 
     def smoothed(self, raw: Raw, causal: bool = False) -> dict[str, np.ndarray]:
-        """Scores of instants, smoothed over the instants around each, or before it."""
-        return {name: smoothed(said, self.smooth, causal) for name, said in raw.items()}
+        """Scores of instants, smoothed over the instants around each; causally over a few before it, not to be late."""
+        return {name: smoothed(said, over(self.smooth, causal), causal) for name, said in raw.items()}
 
     def combined(self, raw: Raw, causal: bool = False) -> Scores:
         """The score of each instant `(G,)` from what `raw` gave; never NaN."""
@@ -156,7 +156,7 @@ class Timeline:
             stop = min(start + size, len(judged))
             given = {key: value[start:stop:step] for key, value in more.items()}
             with torch.no_grad():
-                windows = laid.windows(view, start, stop, stride=step).contiguous()
+                windows = laid.windows(view, start, stop, stride=step).double()
                 evidence = member(self.panel[str(asked.of)], windows, **given)
             kept = torch.from_numpy(judged[start:stop:step])[:, None, None]
             where = overlaid(spread(evidence.map.abs().double() * kept, view.edges()), step)

@@ -62,9 +62,7 @@ def test_the_grid_does_not_look_ahead() -> None:
 
 
 def test_entities_have_scales_of_their_own() -> None:
-    data = pd.DataFrame(
-        {"machine": ["a"] * 200 + ["b"] * 200, "flow": np.concatenate([WAVE, 1000 + 50 * WAVE])}
-    )
+    data = pd.DataFrame({"machine": ["a"] * 200 + ["b"] * 200, "flow": np.concatenate([WAVE, 1000 + 50 * WAVE])})
     series = Series(entity="machine").fit(data)
     a, b = series.encode(data)
     assert series.entities_ == ["a", "b"]
@@ -127,7 +125,9 @@ def test_other_channels_are_refused() -> None:
 
 
 def test_config_brings_it_back() -> None:
-    data = pd.DataFrame({"machine": ["a"] * 200 + ["b"] * 200, "flow": np.r_[WAVE, 9 + WAVE], "mode": ["on", "off"] * 200})
+    data = pd.DataFrame(
+        {"machine": ["a"] * 200 + ["b"] * 200, "flow": np.r_[WAVE, 9 + WAVE], "mode": ["on", "off"] * 200}
+    )
     series = Series(entity="machine", window=[20, 40], causal=True).fit(data)
     again = Series.restore(series.config(), series.arrays())
     for one, other in zip(series.encode(data), again.encode(data), strict=True):

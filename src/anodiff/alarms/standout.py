@@ -1,6 +1,6 @@
-r"""How far a raw score stands out from normal ones: squared standard deviations above their median,
+r"""How far a raw score stands out from normal ones: standard deviations above their median, to a power,
 
-.. math:: \text{standout}(s) = \Big( \frac{(s - m)_+}{\sigma} \Big)^2 ,
+.. math:: \text{standout}(s) = \Big( \frac{(s - m)_+}{\sigma} \Big)^p ,
 
 :math:`\sigma` the standard deviation of the lowest 95 %, which a few anomalies cannot stretch. It is the scale on which
 scores of series add up: squares let the one part speak that sees an event, whichever it is. Below the median it goes on
@@ -21,7 +21,14 @@ BELOW = 1e-3
 
 
 class Standout:
-    """A strictly increasing map of raw scores."""
+    """A strictly increasing map of raw scores.
+
+    Args:
+        power: 1 or 2.
+    """
+
+    def __init__(self, power: int = 2) -> None:
+        self.power = power
 
     def fit(self, raw: Scores) -> Self:
         """Learn from `raw` `(n,)`, scores of normals that the model has not seen."""
@@ -32,18 +39,18 @@ class Standout:
         return self
 
     def __call__(self, raw: Scores) -> Scores:
-        """Squared standard deviations above the median `(m,)`; a little below 0 under it."""
+        """Standard deviations above the median `(m,)`, to the power; a little below 0 under it."""
         z = (np.asarray(raw, dtype=np.float64) - self.median_) / self.spread_
-        return np.asarray(np.where(z > 0, np.minimum(z, 1e150) ** 2, BELOW * z))
+        return np.asarray(np.where(z > 0, np.minimum(z, 1e150) ** self.power, BELOW * z))
 
     def config(self) -> JSON:
         """What was learnt, as JSON."""
-        return {"median": self.median_, "spread": self.spread_}
+        return {"median": self.median_, "spread": self.spread_, "power": self.power}
 
     @classmethod
     def restore(cls, config: JSON) -> Self:
         """The inverse of `config`; raises `BadModel` where it is damaged."""
-        made = cls()
+        made = cls(2 if config.get("power") == 2 else 1)
         try:
             made.median_, made.spread_ = map(float, finite([config["median"], config["spread"]], "its numbers"))
         except (KeyError, TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ import torch
 from anodiff.data.log import Track
 from anodiff.modalities.laid import Before, Laid
 from anodiff.modalities.series import Strip
+from anodiff.modalities.windows import over
 from anodiff.timeline import Timeline
 from anodiff.types import Scores
 
@@ -56,7 +57,7 @@ class Trail:
         gone = max(0, len(strip) - self.timeline.longest)
         self._before = self._before.after(strip.x[:gone].numpy(), strip.known[:gone].numpy())
         self._kept = last_of(strip, self.timeline.longest)
-        self._raw = {name: values[-max(1, self.timeline.smooth) :].copy() for name, values in raw.items()}
+        self._raw = {name: values[-over(self.timeline.smooth, True) :].copy() for name, values in raw.items()}
 
 
 def joined(first: Strip, second: Strip) -> Strip:

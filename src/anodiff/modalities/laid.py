@@ -7,9 +7,16 @@ end of a window are; in one that is still open the last reading stands,
 
 before the first reading 0 does. A window is judged where at least half of it was observed; causally, its last instant
 too. A strip that goes on where another ended is told what was read last `Before` it.
+
+A trend is split off by taking away, of what stands at each instant, the median of the last K instants as they stood,
+
+.. math:: u_g = x_g - \operatorname{median}\big( x_{\ell(g - K + 1)}, \dots, x_{\ell(g)} \big) :
+
+no later reading moves it, a disturbance of less than K / 2 instants hardly does, and K / 2 instants after the level has
+changed it is the new level. Before there are K instants the median of the first K stands; causally nothing is said.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -64,6 +71,7 @@ class Laid:
         entity: As in the strip.
         times: As in the strip.
         before: What stands before the first reading `(width,)`; None is 0.
+        trend: What was split off `(G, width)`, x being what is left; None is nothing.
     """
 
     x: Tensor
@@ -72,6 +80,7 @@ class Laid:
     entity: int = 0
     times: np.ndarray | None = None
     before: Tensor | None = None
+    trend: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -92,10 +101,30 @@ class Laid:
         seen, first = known.mean(1), torch.from_numpy(before.value)
         return cls(torch.from_numpy(x), torch.from_numpy(last), seen, strip.entity, strip.times, first)
 
+    def seen_by(self, view: View) -> "Laid":
+        """What a view sees of it: itself, or what is left without the trend that it follows."""
+        if not view.follow or not len(self):
+            return self
+        known = trend(self.standing().numpy(), view.follow)
+        return replace(self, x=self.x - known, trend=known)
+
+    def standing(self) -> Tensor:
+        """What stands at each instant by the readings up to it `(G, width)`."""
+        if self.last is None:
+            return self.x
+        before = torch.zeros(self.x.shape[1]) if self.before is None else self.before
+        return torch.where(self.last < 0, before, self.x.gather(0, self.last.clamp(min=0)))
+
     def judged(self, view: View, causal: bool = False) -> np.ndarray:
         """Which windows of a view may be judged `(n,)`."""
         if not view.count(len(self)):
             return np.zeros(0, bool)
+        may = self._observed(view, causal)
+        if causal:
+            may[: max(0, view.follow - 1)] = False
+        return may
+
+    def _observed(self, view: View, causal: bool) -> np.ndarray:
         if self.last is None:
             return np.ones(view.count(len(self)), bool)
         share = np.convolve(self.seen, np.full(view.length, 1 / view.length), mode="valid")
@@ -114,4 +143,22 @@ class Laid:
         held = torch.minimum(place[:, None, :], last.clamp(min=0)[:, :, None])
         cells = self.x.T[torch.arange(self.x.shape[1])[:, None], held]
         before = torch.zeros(self.x.shape[1]) if self.before is None else self.before
-        return view.told(torch.where(last[:, :, None] < 0, before[:, None], cells))
+        if self.trend is None:
+            return view.told(torch.where(last[:, :, None] < 0, before[:, None], cells))
+        known, channel = self.trend.T, torch.arange(self.x.shape[1])[:, None]
+        stood = torch.where(last[:, :, None] < 0, before[:, None], cells + known[channel, held])
+        return view.told(stood - known[channel, place[:, None, :]])
+
+
+def trend(x: np.ndarray, instants: int) -> Tensor:
+    """The median of the last so many instants `(G, width)` of x; of the first so many, where there are not yet as many.
+
+    >>> trend(np.array([[0.0], [9.0], [1.0], [2.0], [7.0]]), 3)[:, 0].tolist()
+    [1.0, 1.0, 1.0, 2.0, 2.0]
+    """
+    from scipy.ndimage import median_filter
+
+    k = min(instants, len(x))
+    found = np.stack([median_filter(c, k, origin=k - 1 - k // 2, mode="nearest") for c in x.T], 1)
+    found[: k - 1] = found[k - 1]
+    return torch.from_numpy(found).to(torch.float32)

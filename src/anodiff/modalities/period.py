@@ -3,8 +3,8 @@ r"""The dominant period of a series: the lag of the highest peak of its autocorr
 .. math:: P = \arg\max_{k_0 < k < K} r_k \quad \text{over local maxima}, \qquad
           r_k = \frac{\sum_t x_t x_{t+k}}{\sum_t x_t^2},
 
-:math:`k_0` the first lag at which it is no longer positive: before it, noise makes peaks of its own. There is none where
-no peak reaches `LEAST`.
+:math:`k_0` the first lag at which it is no longer positive: before it, noise makes peaks of its own. Where no peak after
+it reaches `LEAST`, a trend hides the rhythm, and the highest of all local maxima is taken. Without any there is none.
 """
 
 from collections.abc import Sequence
@@ -37,12 +37,12 @@ def period(x: np.ndarray, most: int = LONGEST) -> int | None:
     40
     """
     r = autocorrelation(x[:MOST], min(most, len(x[:MOST]) // 2) + 2)
-    fallen = np.flatnonzero(r <= 0)
-    if not len(fallen):
-        return None
     peaks = np.flatnonzero((r[1:-1] >= r[:-2]) & (r[1:-1] > r[2:])) + 1
-    peaks = peaks[(peaks >= max(SHORTEST, fallen[0])) & (r[peaks] >= LEAST)]
-    return int(peaks[np.argmax(r[peaks])]) if len(peaks) else None
+    peaks = peaks[peaks >= SHORTEST]
+    fallen = int(np.argmax(r <= 0)) if (r <= 0).any() else len(r)
+    after = peaks[(peaks >= fallen) & (r[peaks] >= LEAST)]
+    chosen = after if len(after) else peaks[peaks < fallen]
+    return int(chosen[np.argmax(r[chosen])]) if len(chosen) else None
 
 
 def dominant(series: Sequence[np.ndarray], most: int = LONGEST, otherwise: int = 0) -> int:

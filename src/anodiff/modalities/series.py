@@ -1,6 +1,7 @@
 r"""Time series as tensors: each track becomes a strip on a regular grid of instants, and comes back,
 
-.. math:: x_{g} = (c_{g} - \mu) / s, \qquad g_{t+1} = g_t + \max\Big(1, \mathrm{round}\frac{\tau_{t+1} - \tau_t}{\Delta}\Big),
+.. math:: x_{g} = (c_{g} - \mu) / s, \qquad
+          g_{t+1} = g_t + \max\Big(1, \mathrm{round}\frac{\tau_{t+1} - \tau_t}{\Delta}\Big),
 
 :math:`\Delta` the sampling interval: the median difference of the times of `fit`. Where the clock jumps, the grid has
 instants that nobody observed; a jump of more than a window is cut to one. No instant's place depends on a later one.
@@ -15,6 +16,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from anodiff.conditions.calendar import CYCLES, Calendar
 from anodiff.data.log import Log, Track, read_log, slots
 from anodiff.data.log import step as interval
 from anodiff.modalities.channels import Channels
@@ -97,6 +99,7 @@ class Series(BaseEstimator):
         self.channels_ = Channels.fit([track.table for track in log.tracks], places, len(self.entities_))
         clocks = [track.times for track in log.tracks if track.times is not None and len(track.times) > 1]
         self.step_ = int(np.median([interval(times) for times in clocks])) if clocks else None
+        self.cycles_ = list(Calendar.fit(np.concatenate(clocks)).cycles) if clocks else []
         self.notes_ = list(log.notes)
         self.unseen_ = [n for n, m in zip(self.channels_.numeric, self.channels_.missing, strict=True) if m == 1]
         self.notes_ += [f"channel {name} holds no reading at all and says nothing." for name in self.unseen_]
@@ -182,6 +185,7 @@ class Series(BaseEstimator):
             "causal": bool(self.causal),
             "entities": self.entities_,
             "step": self.step_,
+            "cycles": self.cycles_,
             "period": self.period_,
             "notes": self.notes_,
             "channels": self.channels_.config(),
@@ -199,6 +203,7 @@ class Series(BaseEstimator):
         made.channels_ = Channels.restore(config["channels"], arrays)
         made.entities_ = [str(name) for name in config["entities"]]
         made.step_ = None if config["step"] is None else int(config["step"])
+        made.cycles_ = [str(name) for name in config["cycles"] if name in CYCLES]
         made.period_, made.notes_ = int(config["period"]), [str(note) for note in config["notes"]]
         pairs = zip(made.channels_.numeric, made.channels_.missing, strict=True)
         made.unseen_ = [name for name, missing in pairs if missing == 1]

@@ -20,6 +20,7 @@ from torch.nn.functional import avg_pool1d
 
 Normalise = Literal["none", "centre", "unit", "soft"]
 BATCH = 4096
+PROMPT = 5
 DENSE = 8000
 """Windows up to which every one is judged."""
 FLOORS = {"unit": 0.1, "soft": 1.0}
@@ -40,6 +41,12 @@ class View:
     length: int
     points: int
     normalise: Normalise = "none"
+    follow: int = 0
+
+    @property
+    def reach(self) -> int:
+        """Instants that a window depends on: its own, and those before that its trend is the median of."""
+        return self.length + max(self.follow - 1, 0)
 
     def count(self, instants: int) -> int:
         """Windows in so many instants."""
@@ -50,7 +57,7 @@ class View:
         return np.round(np.linspace(0, self.length, self.points + 1)).astype(int)
 
     def cut(self, x: Tensor, start: int, stop: int, stride: int = 1) -> Tensor:
-        """Every `stride`-th window from `start` to `stop` - 1 of `x` `(G, width)`: `(n, width, points)`, a view if raw."""
+        """Every `stride`-th window from `start` to `stop` - 1 of `x` `(G, width)`: `(n, width, points)`."""
         part = x[start : stop - 1 + self.length]
         if self.points == self.length:
             return self.normalised(part.unfold(0, self.length, stride))
@@ -106,6 +113,11 @@ def overlaid(maps: Tensor, stride: int = 1) -> Tensor:
     for k in range(length):
         total[k : k + (n - 1) * stride + 1 : stride] += maps[:, :, k]
     return total
+
+
+def over(smooth: int, causal: bool) -> int:
+    """Instants to smooth over: as asked offline, at most `PROMPT` causally, where smoothing makes an alarm late."""
+    return max(1, min(smooth, PROMPT) if causal else smooth)
 
 
 def smoothed(values: np.ndarray, width: int, causal: bool = False) -> np.ndarray:

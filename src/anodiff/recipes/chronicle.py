@@ -14,7 +14,7 @@ from anodiff.alarms.standout import Standout
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Series, Strip
-from anodiff.modalities.windows import View, smoothed
+from anodiff.modalities.windows import View, over, smoothed
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.learn import Tally
 from anodiff.recipes.schema import NetworkSpec, Recipe
@@ -83,7 +83,9 @@ def tell(
         False: [{name: ledger.covered() for name, ledger in each.items()} for each in ledgers],
         True: [{name: ledger.ends for name, ledger in each.items()} for each in ledgers],
     }
-    scales = {causal: scaled(raw, smooth, causal, set_aside) for causal, raw in left_out.items()}
+    scales = {
+        causal: scaled(raw, over(smooth, causal), causal, set_aside, recipe.power) for causal, raw in left_out.items()
+    }
     return Told(recipe, views, panel, members, smooth, scales, left_out, tally.losses)
 
 
@@ -120,12 +122,14 @@ def _repeat(content: dict, like: int, length: int) -> None:
         }
 
 
-def scaled(raw: Sequence[Mapping[str, np.ndarray]], smooth: int, causal: bool, set_aside: float) -> dict[str, Standout]:
+def scaled(
+    raw: Sequence[Mapping[str, np.ndarray]], smooth: int, causal: bool, set_aside: float, power: int
+) -> dict[str, Standout]:
     """One scale per score, of smoothed left-out scores less the share `set_aside` of the highest."""
     found = {}
     for name in raw[0]:
         said = np.concatenate([smoothed(each[name], smooth, causal) for each in raw])
         said = np.sort(said[np.isfinite(said)])
         kept = said[: max(2, round((1 - set_aside) * len(said)))]
-        found[name] = Standout().fit(kept if len(kept) > 1 else np.zeros(2))
+        found[name] = Standout(power).fit(kept if len(kept) > 1 else np.zeros(2))
     return found

@@ -22,14 +22,12 @@ from anodiff.scores.base import AnomalyScore
 class Ledger:
     """Sums over the windows of one strip of G instants: what covers an instant, and what ends there."""
 
-    def __init__(self, instants: int, view: View, read: str) -> None:
-        self.view, self.read = view, read
+    def __init__(self, instants: int, view: View, read: str, root: bool = False) -> None:
+        self.view, self.read, self.root = view, read, root
         self.total, self.count = np.zeros(instants), np.zeros(instants)
         self.ends = np.full(instants, np.nan)
 
-    def add(
-        self, start: int, totals: np.ndarray, maps: np.ndarray | None, judged: np.ndarray, stride: int = 1
-    ) -> None:
+    def add(self, start: int, totals: np.ndarray, maps: np.ndarray | None, judged: np.ndarray, stride: int = 1) -> None:
         """Windows from `start` on: totals `(n,)`, maps by instant `(n, length)` where they are read, which count.
 
         Between windows that lie `stride` apart, the last one stands at the ends.
@@ -77,15 +75,17 @@ def judge(
         if itself is not None:
             given["itself"] = itself[start:stop:stride]
         with torch.no_grad():
-            evidence = question(denoiser, windows.contiguous(), **given)
+            evidence = question(denoiser, windows.double(), **given)
         maps = None
         if ledger.read == "map":
             maps = spread(evidence.map.detach().sum(1), ledger.view.edges()).double().numpy()
-        ledger.add(start, evidence.total.detach().double().numpy(), maps, judged[start:stop:stride], stride)
+        totals = evidence.total.detach().double().numpy()
+        totals = np.sqrt(np.maximum(totals, 0)) if ledger.root else totals
+        ledger.add(start, totals, maps, judged[start:stop:stride], stride)
 
 
 def _runs(judged: np.ndarray, stride: int) -> Iterator[tuple[int, int]]:
-    """Ranges that begin at a multiple of the stride and hold all that are judged, at most `BATCH` asked windows each."""
+    """Ranges that begin at a multiple of the stride and hold all that are judged, `BATCH` asked windows at most."""
     for start in range(0, len(judged), BATCH * stride):
         inside = np.flatnonzero(judged[start : start + BATCH * stride : stride])
         if len(inside):

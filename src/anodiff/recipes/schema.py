@@ -13,12 +13,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, ValidationError, model_validator
 
 from anodiff.diffusion.denoise import WEIGHTS
+from anodiff.diffusion.masked import MASKS
 from anodiff.diffusion.noise import SCHEDULES
 from anodiff.scores import SCORES
 from anodiff.types import JSON, Misfit
 
 OWN_NETWORK = {"categorical_time", "inverse_gamma_time"}
 OF_THE_PANEL = {"likeness"}
+OF_SERIES = {"spectral", "infilling"}
 
 
 class Spec(BaseModel):
@@ -43,17 +45,22 @@ class TransformSpec(Spec):
     ridge: PositiveFloat = 0.1
 
 
+Periods = Annotated[str, Field(pattern=r"^(\d+(\.\d+)?|\.\d+)?P$")]
+
+
 class ViewSpec(Spec):
     """Windows of a series: `length` in instants, or in dominant periods ("2P") kept from `least` to `most`.
 
-    Where there is no period, 125 instants stand for it. A long window is told by at most so many `points`.
+    Where there is no period, 125 instants stand for it. A long window is told by at most so many `points`. A view that
+    follows sees what is left of a series without its trend, the median of the last so many instants or periods.
     """
 
-    length: Annotated[int, Field(ge=1, le=10_000)] | Annotated[str, Field(pattern=r"^(\d+(\.\d+)?|\.\d+)?P$")]
+    length: Annotated[int, Field(ge=1, le=10_000)] | Periods
     least: Annotated[int, Field(ge=1)] = 6
     most: Annotated[int, Field(ge=1, le=10_000)] = 300
     points: Annotated[int, Field(ge=1)] | None = None
     normalise: Literal["none", "centre", "unit", "soft"] = "none"
+    follow: Annotated[int, Field(ge=0, le=10_000)] | Periods = 0
 
 
 Trim = Annotated[float, Field(ge=0, lt=0.9)] | None
@@ -95,10 +102,14 @@ class NetworkSpec(Spec):
     """A trained network; `steps` and `width` are ceilings, small tables take fewer.
 
     A spectral one, for series, stands on a Gaussian; with `directions` it sees that many of its leading ones alone.
+    An infilling one, for series too, is trained to guess what `masks` hide from the rest, and stands on a Gaussian that
+    is told the rest, or on one for each cell alone; any other is so trained if it `knows` the mask.
     """
 
     use: Literal["network"]
-    predict: Literal["edm", "noise", "data", "velocity", "spectral"] = "edm"
+    predict: Literal["edm", "noise", "data", "velocity", "spectral", "infilling"] = "edm"
+    base: Literal["given", "cellwise"] = "given"
+    masks: Annotated[tuple[Literal[tuple(MASKS)], ...], Field(min_length=1)] = tuple(MASKS)  # type: ignore[valid-type]
     net: Literal["mlp", "unet", "transformer"] = "mlp"
     whitening: Annotated[float, Field(ge=0, le=1)] = 0.25
     directions: Annotated[int, Field(ge=1)] | None = None
@@ -117,7 +128,7 @@ class NetworkSpec(Spec):
 class ScoreSpec(Spec):
     """A question, `use`, put to the denoiser named `of`; a score with a network of its own trains it as `net` says.
 
-    Of a series, a window's total is read at each of its instants, or its map is.
+    Of a series, a window's total (or its `root`, a distance) is read at each of its instants, or its map is.
     A score of weight 0 waits: for known anomalies that speak for it, or as the cheaper stand-in of another.
     """
 
@@ -127,6 +138,7 @@ class ScoreSpec(Spec):
     weight: NonNegativeFloat = 1.0
     stands_for: str | None = None
     read: Literal["window", "map"] = "window"
+    root: bool = False
     settings: dict[str, Any] = {}
 
 
@@ -138,6 +150,7 @@ class Recipe(Spec):
 
     `trim` is the share of rows that a denoiser is not shown where anomalies may be among them: the most suspicious to
     the scores of the `guard`, for a Gaussian the farthest. Without one it is the contamination; 0 shows it everything.
+    Of series, scores are smoothed over so many instants or periods, and summed in standard deviations to the `power`.
     `likeness` names the score whose total is a squared distance to normal rows, for known anomalies to be held against.
     """
 
@@ -146,7 +159,8 @@ class Recipe(Spec):
     cite: tuple[str, ...] = ()
     schedule: ScheduleSpec = ScheduleSpec()
     views: dict[Name, ViewSpec] = {}
-    smooth: Annotated[int, Field(ge=0, le=10_000)] | Annotated[str, Field(pattern=r"^(\d+(\.\d+)?|\.\d+)?P$")] = 0
+    smooth: Annotated[int, Field(ge=0, le=10_000)] | Periods = 0
+    power: Literal[1, 2] = 2
     denoisers: dict[Name, AnyDenoiser] = {}
     scores: Annotated[dict[Name, ScoreSpec], Field(min_length=1)]
     guard: tuple[str, ...] = ()
@@ -170,6 +184,14 @@ class Recipe(Spec):
             if bool(self.views) != (spec.view is not None) or (spec.view is not None and spec.view not in self.views):
                 known = ", ".join(self.views) or "none"
                 raise ValueError(f"denoiser {name} looks through the view {spec.view}, which is not among: {known}")
+            if isinstance(spec, NetworkSpec) and not self.views and (spec.knows or spec.predict in OF_SERIES):
+                raise ValueError(f"denoiser {name} is a network of windows; give the recipe views, or predict edm")
+        for name, score in self.scores.items():
+            if score.net is not None and bool(self.views) != (score.net.view in self.views):
+                known = ", ".join(self.views) or "none"
+                raise ValueError(f"the net of {name} looks through the view {score.net.view}, not among: {known}")
+            if _is_told(score) and not _takes_known(self.denoisers.get(str(score.of))):
+                raise ValueError(f"score {name} tells {score.of} what is known, which it cannot take; fill otherwise")
         if not any(score.weight for score in self.scores.values() if score.use not in OF_THE_PANEL):
             raise ValueError("all scores weigh 0; give one of them a weight")
         return self
@@ -244,6 +266,17 @@ def recipe(given: "str | Path | JSON | Recipe", changes: JSON | None = None) -> 
 def bibtex(keys: tuple[str, ...]) -> str:
     """The entries of the given keys, as BibTeX, in their order."""
     return "\n\n".join(_entries()[key].replace("@@", "@") for key in keys)
+
+
+def _is_told(score: ScoreSpec) -> bool:
+    fill = score.settings.get("fill")
+    return isinstance(fill, dict) and fill.get("use") == "told"
+
+
+def _takes_known(spec: AnyDenoiser | None) -> bool:
+    if isinstance(spec, NetworkSpec):
+        return spec.predict == "infilling" or "mask" in spec.knows
+    return isinstance(spec, GaussianSpec)
 
 
 @cache

@@ -15,8 +15,8 @@ from torch import Tensor
 from anodiff.diffusion.denoise import WEIGHTS, Denoiser, denoising_loss
 from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.exact import Gaussian, GaussianMixture
-from anodiff.diffusion.noise import Schedule
 from anodiff.diffusion.leading import Leading, leading_gaussian
+from anodiff.diffusion.noise import Schedule
 from anodiff.diffusion.spectral import Spectral, drawn, over, spectral
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.windows import View
@@ -168,7 +168,7 @@ def left_out_windowed(
         asked = {k: s for k, s in recipe.scores.items() if s.of == name}
         for k, s in asked.items():
             for laid, ledger in zip(strips, ledgers, strict=True):
-                ledger[k] = Ledger(len(laid), own.view, s.read)
+                ledger[k] = Ledger(len(laid), own.view, s.read, s.root)
         rounds = [(own, own)] if isinstance(spec, EmpiricalSpec) else own.folds(FOLDS)
         for rest, out in rounds:
             denoiser = yield from fitted(spec, rest, _spared(spec, rest, doubts), process, entities, seed)
