@@ -15,4 +15,8 @@ record fresh
 record examples --rivals knn-mean
 record anytime --rivals knn,knn-mean,iforest
 python benchmarks/speed.py
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+for protocol in univariate multivariate own-train ucr ablation missing rates cost; do
+  python benchmarks/series.py "$protocol" --seeds 3 >/dev/null
+done
 python benchmarks/page.py

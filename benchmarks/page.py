@@ -6,6 +6,8 @@ python benchmarks/page.py
 from pathlib import Path
 
 from anodiff.bench.conclude import show
+from anodiff.bench.series.page import show as show_series
+from anodiff.bench.series.protocols import PROTOCOLS as SERIES
 
 HERE = Path(__file__).parent
 HEAD = """# Benchmarks
@@ -30,7 +32,9 @@ ORDER = (
 
 def main():
     found = [HERE / "results" / name for name in ORDER if (HERE / "results" / name / "results.json").is_file()]
-    told = show(found) if found else "No run of this version has been recorded yet.\n"
+    told = show(found) if found else "No run of tables of this version has been recorded yet.\n"
+    series = [HERE / "results" / f"series_{name}.json" for name in SERIES]
+    told += show_series([path for path in series if path.is_file()])
     (HERE.parent / "docs" / "benchmarks.md").write_text(f"{HEAD}\n{told}", encoding="utf-8")
 
 

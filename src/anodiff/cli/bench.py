@@ -23,7 +23,8 @@ ProtocolName = Annotated[
     str | None,
     typer.Option(
         help="published, shuffled, unsupervised, contaminated, small, missing, mixed, fresh, examples, anytime, "
-        "unlabelled.  [default: shuffled, or unlabelled]"
+        "unlabelled; series-univariate, series-multivariate, series-own-train, series-ucr, series-ablation, "
+        "series-missing, series-rates, series-cost.  [default: shuffled, or unlabelled]"
     ),
 ]
 Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column that says which rows are anomalies.")]
@@ -91,6 +92,14 @@ def bench(
         return
     if redo is not None:
         again(redo, output, jobs, tolerance, overwrite, terminal)
+        return
+    if (protocol or "").startswith("series-"):
+        from anodiff.cli.series_bench import check_public, judged
+
+        check_public({"a path": data, "--label": label, "--levels": levels, "--budget": budget})
+        changed = {name: scalar(text) for name, text in pairs(changes, "--set").items()}
+        asked = {"seeds": seeds, "sets": sets, "recipe": recipe, "changes": changed}
+        judged(str(protocol), output or FOLDER, asked, rivals, jobs, overwrite, terminal)
         return
     from anodiff.bench.named import names
     from anodiff.bench.protocols import levels as of_protocol

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from anodiff.bench.series import tasks
 from anodiff.bench.series.detect import OURS
 from anodiff.bench.series.judge import volumes
-from anodiff.bench.series.ours import Said, fitted, learnt_members
+from anodiff.bench.series.ours import Said, fitted, members_of
 from anodiff.bench.series.settings import Settings
 from anodiff.bench.series.tasks import Source, Task
 from anodiff.bench.series.timed import Absent, Record, attempt
@@ -48,7 +48,7 @@ def act(source: Source, seed: int, settings: Settings) -> Iterator[Record]:
 
 def _some(task: Task, said: Said, learnt: bool) -> JSON:
     """By the members that are learnt, or by the others."""
-    own = set(learnt_members(said.detector))
+    own = set(members_of(said.detector, "network"))
     kept = [name for name in said.detector.whole_.members if (name in own) == learnt]
     if not own or not kept:
         what = "learns nothing" if not own else "does nothing but learn"

@@ -23,8 +23,13 @@ from anodiff.types import JSON, Unreadable
 
 PERIOD, DAY = 100, 288
 SIZES = {"univariate": (100_000, 1), "machine": (28_000, 38), "million": (1_000_000, 1), "live": (20_000, 1)}
+KINDS = {
+    "closed-form members": ("gaussian", "mixture"),
+    "nearest windows": ("empirical",),
+    "networks": ("network",),
+}
 METHODS = {
-    "univariate": ("fit", "default score", "closed-form members", "other members"),
+    "univariate": ("fit", "default score", *KINDS, "a Gaussian alone: fit", "a Gaussian alone: score"),
     "machine": ("fit", "default score"),
     "million": ("memory",),
     "live": ("live",),

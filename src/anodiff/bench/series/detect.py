@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from anodiff.bench.series.judge import Judge, both
-from anodiff.bench.series.ours import Said, fitted, learnt, learnt_members, shared
+from anodiff.bench.series.ours import Said, fitted, learnt, members_of, shared
 from anodiff.bench.series.rivals import ONCE, RIVALS, summed
 from anodiff.bench.series.settings import Settings
 from anodiff.bench.series.tasks import Task
@@ -36,7 +36,7 @@ def default(task: Task, seed: int, settings: Settings, judge: Judge) -> JSON:
         "smooth": detector.whole_.smooth,
         "period": detector.period_,
         "recipe": detector.whole_.recipe.name,
-        "learnt": learnt_members(detector),
+        "learnt": members_of(detector, "network"),
         "members": members,
     }
 

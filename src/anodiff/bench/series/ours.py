@@ -12,7 +12,6 @@ from anodiff.bench.series.tasks import Task
 from anodiff.detect_series import SeriesDetector
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Series
-from anodiff.recipes.schema import NetworkSpec
 from anodiff.types import JSON, Scores
 
 NO_PERIOD = 125
@@ -74,18 +73,11 @@ class Said:
         return scale.fit(kept if len(kept) > 1 else np.zeros(2))
 
 
-def learnt_members(detector: SeriesDetector) -> list[str]:
-    """The members that ask a network."""
+def members_of(detector: SeriesDetector, *uses: str) -> list[str]:
+    """The members that ask denoisers of these kinds: "gaussian", "mixture", "empirical", "network"."""
     recipe = detector.whole_.recipe
     asked = {name: recipe.denoisers.get(str(recipe.scores[name].of)) for name in detector.whole_.members}
-    return [name for name, spec in asked.items() if isinstance(spec, NetworkSpec)]
-
-
-def closed_form_members(detector: SeriesDetector) -> list[str]:
-    """The members that ask a Gaussian or a mixture of them."""
-    recipe = detector.whole_.recipe
-    asked = {name: recipe.denoisers.get(str(recipe.scores[name].of)) for name in detector.whole_.members}
-    return [name for name, spec in asked.items() if spec is not None and spec.use in ("gaussian", "mixture")]
+    return [name for name, spec in asked.items() if spec is not None and spec.use in uses]
 
 
 def shared(task: Task, seed: int) -> Given:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anodiff.bench.measure import measured
-from anodiff.bench.series.cost import SIZES, made
-from anodiff.bench.series.ours import closed_form_members, fitted
+from anodiff.bench.series.cost import KINDS, SIZES, made
+from anodiff.bench.series.ours import fitted, members_of
 from anodiff.bench.series.timed import timed
 from anodiff.detect_series import SeriesDetector
 from anodiff.types import JSON
@@ -22,24 +22,35 @@ if TYPE_CHECKING:
 
 PER, WARM, LEARNT = 100_000, 1_000, 20_000
 LIVE_SECONDS = 120.0
+Fit = Callable[[np.ndarray], SeriesDetector]
+GAUSSIAN = {
+    "name": "gaussian-windows",
+    "about": "A Gaussian of windows, for the cost of the closed form.",
+    "smooth": "1P",
+    "views": {"fixed": {"length": 100}},
+    "denoisers": {"gauss": {"use": "gaussian", "view": "fixed"}},
+    "scores": {"gauss": {"use": "residual", "of": "gauss", "settings": {"levels": [0.5], "power": 2.0}}},
+}
 
 
-def univariate(fit: Callable[..., SeriesDetector], sizes: tuple[int, int]) -> dict[str, JSON]:
-    """Seconds per 100,000 instants."""
+def univariate(fit: Fit, sizes: tuple[int, int]) -> dict[str, JSON]:
+    """Seconds per 100,000 instants: of the default, of its members by kind, and of a Gaussian that is no part of it."""
     X, new = made(*sizes), made(*sizes, seed=1)
     with timed() as fitting:
         detector = fit(X)
     with timed() as scoring:
         detector.decision_function(new)
-    closed = closed_form_members(detector)
-    others = [name for name in detector.whole_.members if name not in closed]
-    parts = {"closed-form members": closed, "other members": others}
     found = {"fit": fitting.told(""), "default score": scoring.told("")}
-    found |= {what: _by(detector, new, names) for what, names in parts.items() if names}
+    kinds = {kind: members_of(detector, *uses) for kind, uses in KINDS.items()}
+    found |= {kind: _by(detector, new, names) for kind, names in kinds.items() if names}
+    with timed() as fitting:
+        gaussian = SeriesDetector(recipe=GAUSSIAN).fit(X)
+    found["a Gaussian alone: fit"] = fitting.told("")
+    found["a Gaussian alone: score"] = _by(gaussian, new, list(gaussian.whole_.members))
     return {what: _scaled(told, PER / len(X)) for what, told in found.items()}
 
 
-def machine(fit: Callable[..., SeriesDetector], sizes: tuple[int, int]) -> dict[str, JSON]:
+def machine(fit: Fit, sizes: tuple[int, int]) -> dict[str, JSON]:
     """Seconds of a machine all told: fitted, then as many instants scored."""
     X, new = made(*sizes), made(*sizes, seed=1)
     with measured() as grown, timed() as fitting:
@@ -49,7 +60,7 @@ def machine(fit: Callable[..., SeriesDetector], sizes: tuple[int, int]) -> dict[
     return {"fit": {**fitting.told(""), "megabytes": grown.megabytes}, "default score": scoring.told("")}
 
 
-def million(fit: Callable[..., SeriesDetector], sizes: tuple[int, int]) -> dict[str, JSON]:
+def million(fit: Fit, sizes: tuple[int, int]) -> dict[str, JSON]:
     """Megabytes by which the process grows while a long series, which it holds already, is scored."""
     detector, new = fit(made(min(LEARNT, sizes[0]), sizes[1])), made(*sizes, seed=1)
     with measured() as grown, timed() as spent:
@@ -57,7 +68,7 @@ def million(fit: Callable[..., SeriesDetector], sizes: tuple[int, int]) -> dict[
     return {"memory": {**spent.told(""), "megabytes": grown.megabytes}}
 
 
-def live(fit: Callable[..., SeriesDetector], sizes: tuple[int, int]) -> dict[str, JSON]:
+def live(fit: Fit, sizes: tuple[int, int]) -> dict[str, JSON]:
     """Milliseconds per instant of a stream, and how far memory grows; it ends early where that takes too long."""
     stream = fit(made(min(LEARNT, sizes[0]), sizes[1])).stream()
     rows = made(*sizes, seed=1)
