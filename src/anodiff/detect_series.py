@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -107,7 +108,7 @@ class SeriesDetector(BaseEstimator):
             "seconds": time.perf_counter() - began,
             "losses": told.losses,
             "columns": modality.describe(),
-            "views": {name: [view.length, view.points, view.normalise] for name, view in told.views.items()},
+            "views": {name: list(astuple(view)) for name, view in told.views.items()},
             "smooth": told.smooth,
         }
         whole = Timeline(told.recipe, modality, told.views, told.panel, told.members, told.smooth, told.scales, facts)

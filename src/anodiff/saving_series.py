@@ -4,11 +4,12 @@ import hashlib
 import json
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
+from torch import nn
 
 from anodiff.alarms.standout import Standout
 from anodiff.card import series_card
@@ -19,9 +20,12 @@ from anodiff.diffusion.exact import GaussianMixture
 from anodiff.modalities.series import Series, Strip
 from anodiff.modalities.windows import View
 from anodiff.recipes.build import Group, laid_in, question, revive_gaussian, schedule
-from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, Recipe, recipe
-from anodiff.recipes.windowed import DenoiserSpec, network
+from anodiff.recipes.knowing import Knowing
+from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, Recipe, ScoreSpec, recipe
+from anodiff.recipes.windowed import DenoiserSpec
+from anodiff.recipes.windownets import network, own_score
 from anodiff.saving import FORMAT, digest, state, write_folder
+from anodiff.scores.base import AnomalyScore
 from anodiff.settings import check_settings
 from anodiff.timeline import Timeline
 from anodiff.types import JSON, BadModel
@@ -44,7 +48,7 @@ class SeriesFacts(BaseModel):
     losses: list[float]
     columns: list[Any]
     contamination: dict[Literal["value", "low", "high"], float]
-    views: dict[str, tuple[PositiveInt, PositiveInt, Literal["none", "centre", "unit", "soft"]]]
+    views: dict[str, tuple[PositiveInt, PositiveInt, Literal["none", "centre", "unit", "soft"], NonNegativeInt]]
     smooth: PositiveInt
 
 
@@ -82,6 +86,9 @@ def arrays_of(detector: SeriesDetector) -> dict[str, np.ndarray]:
         groups[f"denoiser.{name}"] = state(denoiser)
         if isinstance(denoiser, Empirical):
             groups[f"denoiser.{name}"]["apart"] = np.array(denoiser.apart)
+    for name, member in model.members.items():
+        if isinstance(member, nn.Module):
+            groups[f"score.{name}"] = state(member)
     for mode, causal in MODES.items():
         groups[f"left_out.{mode}"] = _end_to_end(detector.left_out_[causal])
         groups[f"held.{mode}"] = _end_to_end(detector.held_[causal])
@@ -103,7 +110,7 @@ def restored(config: SeriesConfig, group: Group) -> SeriesDetector:
         name: _revived(spec, views[str(spec.view)], modality, group(f"denoiser.{name}"), chosen)
         for name, spec in chosen.denoisers.items()
     }
-    members = {name: question(asked) for name, asked in chosen.scores.items()}
+    members = {name: _member(asked, views, modality, group, name, chosen) for name, asked in chosen.scores.items()}
     scales = {
         causal: {name: Standout.restore(config.scales[mode][name]) for name in members}  # type: ignore[index]
         for mode, causal in MODES.items()
@@ -120,7 +127,9 @@ def restored(config: SeriesConfig, group: Group) -> SeriesDetector:
     _check(left_out, places)
     detector._finish(model, left_out, places, held)
     size = 2 * model.longest
-    blank = Strip(torch.zeros(size, modality.width), torch.ones(size, modality.width, dtype=torch.bool), np.arange(size))
+    blank = Strip(
+        torch.zeros(size, modality.width), torch.ones(size, modality.width, dtype=torch.bool), np.arange(size)
+    )
     with torch.inference_mode():
         model.totals(blank)
         detector.alarm_()
@@ -174,11 +183,24 @@ def _revived(
         return laid_in(
             GaussianMixture(weights, torch.zeros(count, width), eye.expand(count, width, width), process), arrays
         )
-    own = {key.removeprefix("gaussian."): value for key, value in arrays.items() if key.startswith("gaussian.")}
+    parts = {key.removeprefix("base."): value for key, value in arrays.items()}
+    own = {key.removeprefix("gaussian."): value for key, value in parts.items() if key.startswith("gaussian.")}
     gaussian = revive_gaussian(own, process, width) if own else None
+    knowing = Knowing(len(modality.entities_), modality.cycles_)
     with torch.device("meta"):
-        made = network(spec, view, modality.width, len(modality.entities_), 0, process, gaussian)
+        made = network(spec, view, modality.width, knowing, 0, process, gaussian)
     return laid_in(made, arrays)
+
+
+def _member(
+    asked: ScoreSpec, views: dict[str, View], modality: Series, group: Group, name: str, chosen: Recipe
+) -> AnomalyScore:
+    if asked.net is None:
+        return question(asked)
+    process, view = schedule(chosen), views[str(asked.net.view)]
+    with torch.device("meta"):
+        made = own_score(asked, asked.net, view, modality.width, process, 0)
+    return cast(AnomalyScore, laid_in(made, group(f"score.{name}")))
 
 
 def _end_to_end(per_strip: Told) -> dict[str, np.ndarray]:

@@ -16,10 +16,11 @@ from anodiff.alarms.standout import Standout
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Series, Strip
-from anodiff.modalities.windows import BATCH, View, over, overlaid, smoothed, spread
-from anodiff.recipes.instants import Ledger, judge
+from anodiff.modalities.windows import View, over, overlaid, smoothed, spread
+from anodiff.recipes.build import Silent, schedule
+from anodiff.recipes.instants import Ledger, batch, judge
+from anodiff.recipes.knowing import Knowing
 from anodiff.recipes.schema import Recipe
-from anodiff.recipes.windowed import conditions
 from anodiff.scores.base import AnomalyScore
 from anodiff.types import JSON, Misfit, Scores
 
@@ -59,7 +60,7 @@ class Timeline:
     @property
     def reach(self) -> int:
         """How many instants, its own among them, a causal score depends on."""
-        return max(view.length for view in self.views.values()) + over(self.smooth, True) - 1
+        return self.longest + over(self.smooth, True) - 1
 
     def within(self, budget: int | None) -> "Timeline":
         """The members, in their order, that so many evaluations per instant pay for.
@@ -79,15 +80,29 @@ class Timeline:
         return replace(self, members=kept)
 
     def view(self, name: str) -> View:
-        """The view of a score."""
-        return self.views[str(self.recipe.denoisers[str(self.recipe.scores[name].of)].view)]
+        """The view of a score: of the denoiser that it asks, or of its own network."""
+        asked = self.recipe.scores[name]
+        spec = asked.net or self.recipe.denoisers[str(asked.of)]
+        return self.views[str(spec.view)]
+
+    def asked(self, name: str) -> Denoiser:
+        """The denoiser that a score asks; one that says nothing where it has its own network."""
+        of = self.recipe.scores[name].of
+        return Silent(schedule(self.recipe)) if of is None else self.panel[of]
+
+    @property
+    def knowing(self) -> Knowing:
+        """What networks may know besides a window."""
+        return Knowing(len(self.modality.entities_), self.modality.cycles_)
 
     def raw(self, strip: Strip, causal: bool = False) -> dict[str, np.ndarray]:
         """What every member says of every instant `(G,)`, not smoothed; NaN where it cannot judge."""
         laid = Laid.of(stretched(strip, self.longest) if not causal else strip)
-        ledgers = {name: self.ledger(name, member, laid, causal) for name, member in self.members.items()}
-        said = {name: ledger.ends if causal else ledger.covered() for name, ledger in ledgers.items()}
-        return {name: values[: len(strip)] for name, values in said.items()}
+        found = {}
+        for name, member in self.members.items():
+            ledger = self.ledger(name, member, laid, causal)
+            found[name] = (ledger.ends if causal else ledger.covered())[: len(strip)]
+        return found
 
     def latest(self, laid: Laid, instants: int) -> dict[str, np.ndarray]:
         """`raw`, causally, of the last so many instants `(instants,)` alone."""
@@ -99,18 +114,19 @@ class Timeline:
         """One member's judgement of a strip, by the windows that end at `start` or later."""
         asked = self.recipe.scores[name]
         view = self.view(name)
+        laid = laid.seen_by(view)
         ledger = Ledger(len(laid), view, asked.read, asked.root)
         judged = laid.judged(view, causal)
         judged[: max(0, start - view.length + 1)] = False
-        more = conditions(laid, len(judged), len(self.modality.entities_))
+        more = self.knowing.of(laid, view)
         step = 1 if causal else view.stride(len(laid))
-        judge(ledger, member, self.panel[str(asked.of)], laid, judged, causal, condition=more, stride=step)
+        judge(ledger, member, self.asked(name), laid, judged, causal, condition=more, stride=step)
         return ledger
 
     @property
     def longest(self) -> int:
-        """The longest window."""
-        return max(view.length for view in self.views.values())
+        """Instants of the longest window, and before it those of its trend."""
+        return max(view.reach for view in self.views.values())
 
     def smoothed(self, raw: Raw, causal: bool = False) -> dict[str, np.ndarray]:
         """Scores of instants, smoothed over the instants around each; causally over a few before it, not to be late."""
@@ -147,17 +163,18 @@ class Timeline:
 
     def _evidence(self, name: str, member: AnomalyScore, laid: Laid) -> np.ndarray:
         """A member's maps, laid over each other `(G, width)`."""
-        view, asked = self.view(name), self.recipe.scores[name]
+        view, denoiser = self.view(name), self.asked(name)
+        laid = laid.seen_by(view)
         judged, step = laid.judged(view), view.stride(len(laid))
-        more = conditions(laid, len(judged), len(self.modality.entities_))
+        more = self.knowing.of(laid, view)
         sums = torch.zeros(len(laid), laid.x.shape[1], dtype=torch.float64)
-        size = max(1, BATCH // laid.x.shape[1]) * step
+        size = batch(laid.x.shape[1] * view.length) * step
         for start in range(0, len(judged), size):
             stop = min(start + size, len(judged))
             given = {key: value[start:stop:step] for key, value in more.items()}
             with torch.no_grad():
                 windows = laid.windows(view, start, stop, stride=step).double()
-                evidence = member(self.panel[str(asked.of)], windows, **given)
+                evidence = member(denoiser, windows, **given)
             kept = torch.from_numpy(judged[start:stop:step])[:, None, None]
             where = overlaid(spread(evidence.map.abs().double() * kept, view.edges()), step)
             sums[start : start + len(where)] += where

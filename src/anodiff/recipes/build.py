@@ -21,6 +21,7 @@ from anodiff.diffusion.grids import GRIDS
 from anodiff.diffusion.noise import SCHEDULES, Schedule
 from anodiff.diffusion.robust import concentrated
 from anodiff.diffusion.sample import SAMPLERS
+from anodiff.diffusion.sources import NOISES
 from anodiff.diffusion.transform import NormalScores, Squashed, Transform, Transformed, Whitening
 from anodiff.nets.mlp import MLP, seeded
 from anodiff.recipes.schema import (
@@ -36,8 +37,8 @@ from anodiff.recipes.schema import (
 from anodiff.scores import SCORES
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import On, Panel
-from anodiff.scores.imputation import Iterated, Sampled
-from anodiff.scores.patterns import EachCoordinate, Gratings, Groups, RandomMasks
+from anodiff.scores.imputation import Informed, Iterated, Sampled
+from anodiff.scores.patterns import EachCoordinate, Gratings, Groups, Last, RandomMasks, Stretches
 from anodiff.scores.reconstruction import DISTANCES
 from anodiff.scores.space import Inside
 from anodiff.scores.time import CategoricalTime
@@ -55,8 +56,16 @@ PREDICTIONS: dict[str, type[Learnt]] = {
 }
 NAMED: dict[str, dict[str, Any]] = {"sampler": SAMPLERS, "grid": GRIDS, "distance": DISTANCES}
 MADE: dict[str, dict[str, Any]] = {
-    "patterns": {"each": EachCoordinate, "groups": Groups, "random": RandomMasks, "gratings": Gratings},
-    "fill": {"iterated": Iterated, "sampled": Sampled},
+    "patterns": {
+        "each": EachCoordinate,
+        "groups": Groups,
+        "random": RandomMasks,
+        "gratings": Gratings,
+        "stretches": Stretches,
+        "last": Last,
+    },
+    "fill": {"iterated": Iterated, "sampled": Sampled, "told": Informed},
+    "source": NOISES,
 }
 
 
@@ -129,14 +138,14 @@ def score(spec: ScoreSpec, width: int, process: Schedule, seed: int) -> AnomalyS
     return cast(AnomalyScore, _made(maker, {**settings, "net": net, "schedule": process}, spec.use))
 
 
-def question(spec: ScoreSpec) -> AnomalyScore:
-    """A score that asks a denoiser of windows, whatever their shape.
+def question(spec: ScoreSpec, **parts: object) -> AnomalyScore:
+    """A score of windows, whatever their shape; one with a network of its own is given that among its `parts`.
 
     Raises:
         Misfit: the recipe gives it settings that it does not take, or names that do not exist.
     """
     settings = {name: _resolved(name, value) for name, value in spec.settings.items()}
-    return cast(AnomalyScore, _made(SCORES[spec.use], settings, spec.use))
+    return cast(AnomalyScore, _made(SCORES[spec.use], {**settings, **parts}, spec.use))
 
 
 def revive(recipe: Recipe, group: Group, width: int) -> tuple[Panel, dict[str, AnomalyScore]]:

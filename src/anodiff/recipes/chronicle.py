@@ -15,9 +15,10 @@ from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Series, Strip
 from anodiff.modalities.windows import View, over, smoothed
-from anodiff.recipes.grow import Progress
+from anodiff.recipes.grow import Progress, networks
+from anodiff.recipes.knowing import Knowing
 from anodiff.recipes.learn import Tally
-from anodiff.recipes.schema import NetworkSpec, Recipe
+from anodiff.recipes.schema import Recipe
 from anodiff.recipes.windowed import FOLDS, Places, grow_windowed, left_out_windowed, resolved, smoothing
 from anodiff.scores.base import AnomalyScore
 from anodiff.types import Misfit, Unreadable
@@ -74,11 +75,10 @@ def tell(
                 f"{sum(map(len, strips)):,} instants hold {place.count()} windows of {views[name].length} that were "
                 f"observed; give a longer series, or a shorter window."
             )
-    steps = sum(spec.steps for spec in recipe.denoisers.values() if isinstance(spec, NetworkSpec))
-    tally = Tally(steps * (FOLDS + 1))
-    entities = len(modality.entities_)
-    ledgers, doubts = yield from tally.told(left_out_windowed(recipe, places, entities, seed), "calibrating")
-    panel, members = yield from tally.told(grow_windowed(recipe, places, entities, seed, doubts), "learning")
+    tally = Tally(sum(spec.steps for spec in networks(recipe)) * (FOLDS + 1))
+    knowing = Knowing(len(modality.entities_), modality.cycles_)
+    ledgers, doubts = yield from tally.told(left_out_windowed(recipe, places, knowing, seed), "calibrating")
+    panel, members = yield from tally.told(grow_windowed(recipe, places, knowing, seed, doubts), "learning")
     left_out = {
         False: [{name: ledger.covered() for name, ledger in each.items()} for each in ledgers],
         True: [{name: ledger.ends for name, ledger in each.items()} for each in ledgers],
@@ -114,12 +114,12 @@ def _repeat(content: dict, like: int, length: int) -> None:
     for name in asked:
         spec = content["denoisers"][name]
         content["denoisers"][f"{name}_{length}"] = {**spec, "view": f"{spec['view']}_{length}"}
-    scores = [name for name, score in content["scores"].items() if score["of"] in asked]
-    for name in scores:
-        content["scores"][f"{name}_{length}"] = {
-            **content["scores"][name],
-            "of": f"{content['scores'][name]['of']}_{length}",
-        }
+    for name, score in list(content["scores"].items()):
+        if score["of"] in asked:
+            content["scores"][f"{name}_{length}"] = {**score, "of": f"{score['of']}_{length}"}
+        elif score["net"] and score["net"]["view"] in views:
+            net = {**score["net"], "view": f"{score['net']['view']}_{length}"}
+            content["scores"][f"{name}_{length}"] = {**score, "net": net}
 
 
 def scaled(

@@ -5,37 +5,39 @@ within one window's length of the one that it judges; the others are fitted on t
 window on either side. The final parts are fitted on everything.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from anodiff.diffusion.denoise import WEIGHTS, Denoiser, denoising_loss
+from anodiff.diffusion.denoise import Denoiser
 from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.exact import Gaussian, GaussianMixture
-from anodiff.diffusion.leading import Leading, leading_gaussian
 from anodiff.diffusion.noise import Schedule
-from anodiff.diffusion.spectral import Spectral, drawn, over, spectral
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.windows import View
-from anodiff.nets import NETS
-from anodiff.nets.mlp import seeded
-from anodiff.recipes.build import PREDICTIONS, question, schedule
+from anodiff.recipes.build import Silent, question, schedule
 from anodiff.recipes.instants import Ledger, judge
-from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, Recipe, ViewSpec
+from anodiff.recipes.knowing import Knowing
+from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, Recipe, ScoreSpec, ViewSpec
+from anodiff.recipes.windownets import network, own_score, own_taught, taught
 from anodiff.scores.base import AnomalyScore
-from anodiff.training import Step, batches, one_thread, train
+from anodiff.training import Step, one_thread
 from anodiff.types import Misfit
 
 DenoiserSpec = EmpiricalSpec | GaussianSpec | MixtureSpec | NetworkSpec
-Raw = list[dict[str, np.ndarray]]
+Said = list[dict[str, np.ndarray]]
 FOLDS = 2
 BLOCKS = 4
 NO_PERIOD = 125
-SHOWN = 20_000
-"""Windows that a Gaussian or a network is shown at most."""
+TAKEN = 1000
+FOLLOWED = 1000
+"""Instants of a trend at most, where it is given in periods."""
+SHOWN, LEAST_SHOWN, NUMBERS = 20_000, 4_000, 2**23
+"""Windows that a Gaussian or a network is shown at most; fewer long ones, to hold about so many numbers."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class Places:
 
     @classmethod
     def of(cls, view: View, strips: Sequence[Laid]) -> "Places":
-        """All windows that may be judged."""
-        return cls(view, strips, [laid.judged(view) for laid in strips])
+        """All windows that may be judged, as the view sees the strips."""
+        return cls(view, [laid.seen_by(view) for laid in strips], [laid.judged(view) for laid in strips])
 
     def count(self) -> int:
         """Windows that count."""
@@ -96,7 +98,7 @@ class Places:
     def windows(self, starts: Sequence[Tensor]) -> Tensor:
         """The windows that begin there `(m, width, points)`."""
         pairs = zip(self.strips, starts, strict=True)
-        return torch.cat([self.view.taken(laid.x, s) for laid, s in pairs if len(s)])
+        return torch.cat([self.view.taken(laid.x, s) for laid, own in pairs for s in own.split(TAKEN) if len(s)])
 
     def folds(self, count: int) -> Iterator[tuple["Places", "Places"]]:
         """Pairs: to fit on, to judge. Blocks of time take turns; what overlaps a judged window is not fitted on."""
@@ -120,7 +122,8 @@ def resolved(spec: ViewSpec, period: int, longest: int) -> View:
     if isinstance(spec.length, str):
         length = int(np.clip(length, spec.least, spec.most))
     length = max(1, min(length, longest // 4))
-    return View(length, min(length, spec.points or length), spec.normalise)
+    follow = spec.follow if isinstance(spec.follow, int) else min(FOLLOWED, periods(spec.follow, period))
+    return View(length, min(length, spec.points or length), spec.normalise, min(follow, longest // 4))
 
 
 def smoothing(given: int | str, period: int) -> int:
@@ -138,126 +141,99 @@ def periods(text: str, period: int) -> int:
 
 
 def grow_windowed(
-    recipe: Recipe, places: Mapping[str, Places], entities: int, seed: int, doubts: Doubts | None = None
+    recipe: Recipe, places: Mapping[str, Places], knowing: Knowing, seed: int, doubts: Doubts | None = None
 ) -> Generator[Step, None, tuple[dict[str, Denoiser], dict[str, AnomalyScore]]]:
     """Fit every part on everything: yields steps, returns denoisers and scores by name."""
-    process, panel = schedule(recipe), dict[str, Denoiser]()
+    process, panel, members = schedule(recipe), dict[str, Denoiser](), dict[str, AnomalyScore]()
     for name, spec in recipe.denoisers.items():
         own = places[str(spec.view)]
-        panel[name] = yield from fitted(spec, own, _spared(spec, own, doubts), process, entities, seed)
-    return panel, {name: question(asked) for name, asked in recipe.scores.items()}
+        panel[name] = yield from fitted(spec, own, _spared(spec, own, doubts), process, knowing, seed)
+    for name, asked in recipe.scores.items():
+        if asked.net is None:
+            members[name] = question(asked)
+        else:
+            own = places[str(asked.net.view)]
+            members[name] = yield from own_fitted(asked, asked.net, _spared(asked.net, own, doubts), process, seed)
+    return panel, members
 
 
 def left_out_windowed(
     recipe: Recipe, places: Mapping[str, Places], entities: int, seed: int
-) -> Generator[Step, None, tuple[list[dict[str, Ledger]], Doubts]]:
-    """What every score says of every instant, as if its neighbourhood had been left out: a ledger per strip and score.
+) -> Generator[Step, None, tuple[dict[bool, Said], Doubts]]:
+    """What every score says of every instant, as if its neighbourhood had been left out.
 
     Networks come last: they are not shown the windows that the others find most suspicious.
+
+    Returns:
+        Offline (False) and causally (True), per strip, by score `(G,)` float32; and the doubts.
     """
     process = schedule(recipe)
     strips = next(iter(places.values())).strips
-    ledgers: list[dict[str, Ledger]] = [{} for _ in strips]
+    said: dict[bool, Said] = {causal: [{} for _ in strips] for causal in (False, True)}
     order = sorted(recipe.denoisers, key=lambda name: isinstance(recipe.denoisers[name], NetworkSpec))
     doubts: Doubts | None = None
     for name in order:
         spec = recipe.denoisers[name]
         own = places[str(spec.view)]
         if isinstance(spec, NetworkSpec) and doubts is None:
-            doubts = doubted(ledgers)
+            doubts = doubted(said[False], [len(laid) for laid in strips])
         asked = {k: s for k, s in recipe.scores.items() if s.of == name}
-        for k, s in asked.items():
-            for laid, ledger in zip(strips, ledgers, strict=True):
-                ledger[k] = Ledger(len(laid), own.view, s.read, s.root)
+        ledgers = [{k: Ledger(len(laid), own.view, s.read, s.root) for k, s in asked.items()} for laid in strips]
         rounds = [(own, own)] if isinstance(spec, EmpiricalSpec) else own.folds(FOLDS)
         for rest, out in rounds:
             denoiser = yield from fitted(spec, rest, _spared(spec, rest, doubts), process, entities, seed)
             ranks = _own_ranks(own, denoiser) if isinstance(spec, EmpiricalSpec) else [None] * len(strips)
             for laid, judged, ledger, itself in zip(strips, out.judged, ledgers, ranks, strict=True):
+                more, step = conditions(laid, len(judged), entities), own.view.stride(len(laid))
                 for k, s in asked.items():
-                    more = conditions(laid, len(judged), entities)
-                    step = own.view.stride(len(laid))
                     judge(ledger[k], question(s), denoiser, laid, judged, itself=itself, condition=more, stride=step)
-    return ledgers, doubts if doubts is not None else doubted(ledgers)
+        for i, ledger in enumerate(ledgers):
+            said[False][i] |= {k: each.covered().astype(np.float32) for k, each in ledger.items()}
+            said[True][i] |= {k: each.ends.astype(np.float32) for k, each in ledger.items()}
+    return said, doubts if doubts is not None else doubted(said[False], [len(laid) for laid in strips])
 
 
-def doubted(ledgers: Sequence[Mapping[str, Ledger]]) -> Doubts:
+def doubted(said: Said, lengths: Sequence[int]) -> Doubts:
     """The sum of what was said so far, each score in units of its spread over all instants."""
-    totals = [np.zeros(len(next(iter(each.values())).total)) if each else np.zeros(0) for each in ledgers]
-    for name in ledgers[0] if ledgers else ():
-        said = [each[name].covered() for each in ledgers]
-        spread = float(np.nanstd(np.concatenate(said))) if any(np.isfinite(s).any() for s in said) else 0.0
-        for total, s in zip(totals, said, strict=True):
-            total += np.nan_to_num(s / (spread or 1.0))
+    totals = [np.zeros(length) for length in lengths]
+    for name in said[0] if said else ():
+        whole = np.concatenate([each[name] for each in said])
+        spread = float(np.nanstd(whole)) if np.isfinite(whole).any() else 0.0
+        for total, each in zip(totals, said, strict=True):
+            total += np.nan_to_num(each[name] / (spread or 1.0))
     return Doubts(totals)
 
 
 def fitted(
-    spec: DenoiserSpec, own: Places, shown: Places, process: Schedule, entities: int, seed: int
+    spec: DenoiserSpec, own: Places, shown: Places, process: Schedule, knowing: Knowing, seed: int
 ) -> Generator[Step, None, Denoiser]:
     """A denoiser of the windows that it is shown; yields the steps of its training."""
     if isinstance(spec, EmpiricalSpec):
         return reference(spec, shown, process, seed)
-    starts = shown.drawn(SHOWN, seed)
-    x = shown.windows(starts)
-    if len(x) < 2:
-        raise Misfit(f"{len(x)} windows of {own.view.length} instants are too few; give a longer series.")
+    starts, x = _shown(shown, seed)
     if isinstance(spec, MixtureSpec):
         return GaussianMixture.fit(x, process, spec.components, seed)
     gaussian = Gaussian.fit(x, process, ridge(*x.flatten(1).shape))
     if isinstance(spec, GaussianSpec):
         return gaussian
-    made = network(spec, own.view, x.shape[1], entities, seed, process, gaussian)
+    made = network(spec, own.view, x.shape[1], knowing, seed, process, gaussian)
+    pairs = zip(shown.strips, starts, strict=True)
+    told = [{name: known[s] for name, known in knowing.of(laid, own.view).items()} for laid, s in pairs]
+    ends = {name: torch.cat([each[name] for each in told]) for name in told[0]}
     with one_thread():
-        yield from taught(made, spec, x, _entity_of(shown, starts), entities, seed)
+        yield from taught(made, spec, x, ends, knowing.null(), seed)
     return made
 
 
-def taught(
-    made: Denoiser, spec: NetworkSpec, x: Tensor, entity: Tensor, entities: int, seed: int
-) -> Generator[Step, None, None]:
-    """Train a network on windows `(n, width, points)` of entities `(n,)`."""
-    generator = torch.Generator().manual_seed(seed)
-    part, rows = (made.inner, made.coordinates(x)) if isinstance(made, Leading) else (made, x)
-    loss = spectral(part, spec.between) if isinstance(part, Spectral) else conditional(part, spec)
-    known = {"entity": entity} if entities and "entity" in spec.knows else {}
-    places = torch.arange(len(rows))
-    told = over(loss, rows, **known)
-    yield from train(part, told, batches(places, spec.batch, spec.steps, generator), spec.steps, generator, spec.lr)
-
-
-def conditional(denoiser: Denoiser, spec: NetworkSpec) -> Callable[..., Tensor]:
-    """The loss of a denoiser that may be told conditions."""
-
-    def loss(x: Tensor, generator: torch.Generator, **condition: Tensor) -> Tensor:
-        t, noise = drawn(x, denoiser.schedule, spec.between, generator)
-        return denoising_loss(denoiser, x, t, noise, WEIGHTS[spec.weight], **condition)
-
-    return loss
-
-
-def network(
-    spec: NetworkSpec, view: View, width: int, entities: int, seed: int, process: Schedule, gaussian: Gaussian | None
-) -> Denoiser:
-    """An untrained network for windows of a view; a spectral one stands on a Gaussian.
-
-    Raises:
-        Misfit: only some directions are asked for of a network that is not a spectral perceptron.
-    """
-    if spec.directions is not None and (spec.predict, spec.net) != ("spectral", "mlp"):
-        raise Misfit(f"directions are for spectral networks of kind mlp; this one is {spec.predict}, {spec.net}.")
-    told = entities if "entity" in spec.knows else 0
-    settings = {"width": spec.width, "depth": spec.depth, "entities": told, "silent": spec.predict == "spectral"}
-    if gaussian is not None and spec.directions is not None:
-        inner = leading_gaussian(gaussian, spec.directions)
-        net = seeded(NETS["mlp"], seed, channels=1, length=len(inner.values), **settings)
-        return Leading(Spectral(net, inner, spec.whitening), gaussian, spec.directions)
-    net = seeded(NETS[spec.net], seed, channels=width, length=view.points, **settings)
-    if spec.predict != "spectral":
-        return PREDICTIONS[spec.predict](net, process)
-    if gaussian is None:
-        raise Misfit("a spectral network stands on a Gaussian; it was given none.")
-    return Spectral(net, gaussian, spec.whitening)
+def own_fitted(
+    asked: ScoreSpec, spec: NetworkSpec, shown: Places, process: Schedule, seed: int
+) -> Generator[Step, None, AnomalyScore]:
+    """A score with a network of its own, trained on the windows that it is shown; yields the steps."""
+    _, x = _shown(shown, seed)
+    made = own_score(asked, spec, shown.view, x.shape[1], process, seed)
+    with one_thread():
+        yield from own_taught(made, spec, x, seed)
+    return cast(AnomalyScore, made)
 
 
 def reference(spec: EmpiricalSpec, shown: Places, process: Schedule, seed: int) -> Empirical:
@@ -285,14 +261,14 @@ def ridge(n: int, d: int) -> float:
     return max(0.01 * min(1.0, d / n), 1e-6)
 
 
-def conditions(laid: Laid, windows: int, entities: int) -> dict[str, Tensor]:
-    """What networks may know besides the window, of every window `(n,)`."""
-    return {"entity": torch.full((windows,), laid.entity)} if entities else {}
-
-
-def _entity_of(shown: Places, starts: Sequence[Tensor]) -> Tensor:
-    pairs = zip(shown.strips, starts, strict=True)
-    return torch.cat([torch.full((len(s),), laid.entity) for laid, s in pairs])
+def _shown(shown: Places, seed: int) -> tuple[list[Tensor], Tensor]:
+    """Starts per strip of the windows that a part is fitted on, and these `(n, width, points)`."""
+    most = max(LEAST_SHOWN, NUMBERS // (shown.strips[0].x.shape[1] * own.view.points))
+    starts = shown.drawn(min(SHOWN, most), seed)
+    x = shown.windows(starts)
+    if len(x) < 2:
+        raise Misfit(f"{len(x)} windows of {shown.view.length} instants are too few; give a longer series.")
+    return starts, x
 
 
 def _spared(spec: DenoiserSpec, places: Places, doubts: Doubts | None) -> Places:

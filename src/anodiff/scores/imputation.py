@@ -13,12 +13,15 @@ import torch
 from torch import Tensor
 
 from anodiff.diffusion.denoise import Denoiser
+from anodiff.diffusion.gaussian import Gaussian
 from anodiff.diffusion.grids import Grid, karras
 from anodiff.diffusion.guide import Repainted, filled
+from anodiff.diffusion.infilling import Given, Told
+from anodiff.diffusion.noise import expand
 from anodiff.diffusion.sample import DDIM
 from anodiff.diffusion.sources import Common, White
 from anodiff.scores.base import AnomalyScore, Evidence
-from anodiff.scores.levels import geometric, per_item, time_of
+from anodiff.scores.levels import ask, geometric, per_item, time_of
 from anodiff.scores.patterns import Patterns, RandomMasks, covering
 from anodiff.scores.walk import Samplers, cost_of_walk, stops, walked
 from anodiff.types import Batch, Mask
@@ -109,8 +112,38 @@ class Sampled(Fill):
         return self.draws * cost_of_walk(self.sampler, self.steps)
 
 
+class Informed(Fill):
+    """What a denoiser that takes `known` answers: from no noise, in one evaluation or a few down from the level.
+
+    A Gaussian is told what is known by its closed form: in one evaluation at a high level that is the conditional mean.
+
+    Args:
+        level: Where hidden cells are asked for, from 0; high against their spread.
+        steps: Evaluations, the first of them there.
+    """
+
+    def __init__(self, level: float = 10.0, steps: int = 1) -> None:
+        self.level = level
+        self.steps = steps
+
+    def __call__(self, denoiser: Denoiser, x: Batch, known: Mask, **condition: Tensor) -> Batch:
+        """One evaluation per step."""
+        takes = Given(denoiser) if isinstance(denoiser, Gaussian) else denoiser
+        seen = torch.where(known, x, 0)
+        told = Told(takes, seen, known)
+        if self.steps > 1:
+            times = stops(denoiser, karras, self.steps - 1, self.level, x)
+            return walked(DDIM(told, times), expand(denoiser.schedule.alpha(times[0]), x) * seen, **condition)
+        return ask(told, seen, self.level, **condition).mean
+
+    @property
+    def nfe(self) -> int:
+        """One per step."""
+        return self.steps
+
+
 class Imputation(AnomalyScore):
-    """The squared error of hidden cells, given the rest.
+    """The squared error of hidden cells, given the rest; with `Last` cells hidden, a forecast's.
 
     Args:
         patterns: What is hidden together; every coordinate at least once; eight random quarters by default.
@@ -127,7 +160,7 @@ class Imputation(AnomalyScore):
         for pattern in hidden:
             guess = self.fill(denoiser, x, ~pattern.expand_as(x), **condition)
             where += torch.where(pattern, (x - guess) ** 2, 0)
-        where /= hidden.sum(0)
+        where /= hidden.sum(0).clamp(min=1)
         return Evidence(per_item(where), where)
 
     @property

@@ -1,7 +1,12 @@
-r"""Which cells are hidden together: patterns :math:`H_1, \dots, H_n` with :math:`\bigcup_m H_m` the whole item."""
+r"""Which cells are hidden together: patterns :math:`H_1, \dots, H_n` with :math:`\bigcup_m H_m` the whole item.
 
+A forecast alone hides less: what it is given is never hidden, and it says nothing of that.
+"""
+
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,6 +18,7 @@ class Patterns(ABC):
     """Which cells are hidden together; `count` patterns. Think twice before adding anything here."""
 
     count: int
+    whole: ClassVar[bool] = True
 
     @abstractmethod
     def __call__(self, event: torch.Size) -> Tensor:
@@ -48,20 +54,26 @@ class Groups(Patterns):
 
 
 class RandomMasks(Patterns):
-    """`count` random patterns that hide about `share` of the cells each: slices of permutations laid end to end."""
+    """`count` random patterns that hide about `share` of the cells each: slices of permutations laid end to end.
 
-    def __init__(self, share: float = 0.25, count: int = 8, seed: int = 0) -> None:
+    With an `axis`, -1 for time, all cells of a place on it are hidden together.
+    """
+
+    def __init__(self, share: float = 0.25, count: int = 8, seed: int = 0, axis: int | None = None) -> None:
         self.share = share
         self.count = count
         self.seed = seed
+        self.axis = axis
 
     def __call__(self, event: torch.Size) -> Tensor:
         """The same patterns for every item."""
-        cells, generator = event.numel(), torch.Generator().manual_seed(self.seed)
+        cells = event.numel() if self.axis is None else event[self.axis]
+        generator = torch.Generator().manual_seed(self.seed)
         size = max(1, min(cells - 1, round(self.share * cells)))
         laid = [torch.randperm(cells, generator=generator) for _ in range(self.count * size // cells + 1)]
         chosen = torch.cat(laid)[: self.count * size].reshape(self.count, size)
-        return torch.zeros(self.count, cells, dtype=torch.bool).scatter(1, chosen, True).reshape(self.count, *event)
+        hidden = torch.zeros(self.count, cells, dtype=torch.bool).scatter(1, chosen, True)
+        return hidden.reshape(self.count, *event) if self.axis is None else across(hidden, event, self.axis)
 
 
 class Gratings(Patterns):
@@ -75,21 +87,57 @@ class Gratings(Patterns):
     def __call__(self, event: torch.Size) -> Tensor:
         """One pattern per phase."""
         stripe = (torch.arange(event[self.axis]) // self.width) % self.count
-        hidden = stripe == torch.arange(self.count)[:, None]
-        shape = [1] * len(event)
-        shape[self.axis] = -1
-        return hidden.reshape(self.count, *shape).expand(self.count, *event)
+        return across(stripe == torch.arange(self.count)[:, None], event, self.axis)
+
+
+class Stretches(Patterns):
+    """An axis of the item cut into `count` stretches of about one length, each hidden in turn."""
+
+    def __init__(self, count: int = 4, axis: int = -1) -> None:
+        self.count = count
+        self.axis = axis
+
+    def __call__(self, event: torch.Size) -> Tensor:
+        """One pattern per stretch; of fewer places than stretches, some hide nothing."""
+        stretch = torch.arange(event[self.axis]) * self.count // event[self.axis]
+        return across(stretch == torch.arange(self.count)[:, None], event, self.axis)
+
+
+class Last(Patterns):
+    """The last `share` of the last axis, at least one place: what is to be forecast from all before."""
+
+    whole = False
+
+    def __init__(self, share: float = 0.25) -> None:
+        self.share = share
+        self.count = 1
+
+    def __call__(self, event: torch.Size) -> Tensor:
+        """One pattern.
+
+        >>> Last(0.5)(torch.Size([1, 4])).int().tolist()
+        [[[0, 0, 1, 1]]]
+        """
+        hidden = math.ceil(self.share * event[-1])
+        return across(torch.arange(event[-1])[None] >= event[-1] - max(1, hidden), event, -1)
+
+
+def across(hidden: Tensor, event: torch.Size, axis: int) -> Tensor:
+    """Patterns of the places on an axis `(count, places)` as patterns of items, `(count, *event)`."""
+    shape = [1] * len(event)
+    shape[axis] = -1
+    return hidden.reshape(len(hidden), *shape).expand(len(hidden), *event)
 
 
 def covering(patterns: Patterns, x: Batch) -> Tensor:
     """The patterns for items like those of x, `(count, *event)`.
 
     Raises:
-        Misfit: If a coordinate is never hidden.
+        Misfit: If a coordinate is never hidden by patterns that are to hide the whole item.
     """
     hidden = patterns(x.shape[1:]).to(x.device)
     missed = int((~hidden.any(0)).sum())
-    if missed:
+    if missed and patterns.whole:
         raise Misfit(
             f"{type(patterns).__name__} never hides {missed} of {hidden[0].numel()} coordinates; add patterns."
         )
