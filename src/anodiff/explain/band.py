@@ -31,10 +31,10 @@ HIDDEN = 0.75
 
 @dataclass(frozen=True)
 class Band:
-    """One channel over a window of n points.
+    """One channel over a window of n instants.
 
     Attributes:
-        observed: `(n,)`, NaN or None where nothing was; means over points of several instants.
+        observed: `(n,)`, NaN or None where nothing was.
         draws: What might have been expected, `(draws, n)`.
     """
 
@@ -51,18 +51,18 @@ class Band:
         return np.asarray(np.quantile(self.draws, QUANTILES, axis=0))
 
     def likeliest(self) -> list[tuple[Any, float]]:
-        """Of categories: the likeliest at each point, and how likely it is."""
+        """Of categories: the likeliest at each instant, and how likely it is."""
         found = (np.unique(column.astype(str), return_counts=True) for column in self.draws.T)
         return [(names[counts.argmax()], float(counts.max() / counts.sum())) for names, counts in found]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """An event with some of what was around, point by point.
+    """An event with some of what was around.
 
     Attributes:
-        places: Where on the grid of the strip the points begin `(n,)`.
-        hidden: Which points were imagined, `(n,)`.
+        places: Of the instants on the grid of the strip `(n,)`.
+        hidden: Which of them were imagined, `(n,)`.
         bands: Of channels, by name.
         whole: Whether the whole core of the event was hidden; else its first part.
     """
@@ -95,16 +95,17 @@ class Stage:
         part = self.strip if size >= view.length else stretched(self.strip, view.length)
         unknown = self._unknown(part, window, busy)
         unknown[begin:end] = True
-        there = ~pooled(unknown[window].T.float(), edges).bool()
-        x, stale = pooled(Laid.of(part).x[window].T, edges), overlapping(normal, self.strip, core)
-        draws = imagined(normal, x, there, stale, seed).numpy()
-        hidden = (start + edges[1:] > begin) & (start + edges[:-1] < end)
-        inside = start + edges[:-1] < size
-        places, last = start + edges[:-1][inside], min(start + view.length, size)
-        expected = decoded(self.channels, draws[:, :, inside], names, self.strip.entity)
-        seen = observed(self.track, self.strip, names, self.channels.numeric, np.append(places, last))
-        bands = {name: Band(seen[name], expected[name]) for name in names}
-        return Scene(places, hidden[inside], bands, end > core.end)
+        x, there = Laid.of(part).x[window].T, ~unknown[window].T
+        seen = pooled(there.float(), edges) == 1
+        draws = imagined(normal, pooled(x, edges), seen, overlapping(normal, self.strip, core), seed)
+        if view.points < view.length:
+            draws = unpooled(draws, x, there, edges, len(self.channels.numeric), seed)
+        draws = torch.where(there, x, draws)[:, :, : size - start]
+        places = np.arange(start, min(start + view.length, size))
+        expected = decoded(self.channels, draws.numpy(), names, self.strip.entity)
+        read = observed(self.track, self.strip, names, self.channels.numeric, places)
+        bands = {name: Band(read[name], expected[name]) for name in names}
+        return Scene(places, (places >= begin) & (places < end), bands, end > core.end)
 
     def _unknown(self, part: Strip, window: slice, busy: Sequence[Core]) -> Tensor:
         """What is not known of the strip `(G, width)`; other events count as known, if too little would be left."""
@@ -149,6 +150,22 @@ def pooled(x: Tensor, edges: np.ndarray) -> Tensor:
     return torch.stack([x[:, a:b].mean(1) for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)], 1)
 
 
+def unpooled(draws: Tensor, x: Tensor, there: Tensor, edges: np.ndarray, numeric: int, seed: int) -> Tensor:
+    """Draws of means `(n, width, points)` as draws of instants `(n, width, length)`.
+
+    Between means the way is straight, and numbers leave it as readings around do, `x` `(width, length)` where `there`.
+    """
+    middle, instants = (edges[:-1] + edges[1:] - 1) / 2, np.arange(edges[-1])
+    between = torch.from_numpy(np.stack([np.interp(instants, middle, one) for one in np.eye(len(middle))])).to(x)
+    straight, draw = draws @ between, np.random.default_rng(seed)
+    left = x - pooled(x, edges) @ between
+    for c in range(numeric):
+        known = left[c][there[c]].numpy()
+        if len(known):
+            straight[:, c] += torch.from_numpy(draw.choice(known, straight[:, c].shape))
+    return straight
+
+
 def decoded(channels: Channels, draws: np.ndarray, names: Sequence[str], entity: int) -> dict[str, np.ndarray]:
     """Draws `(n, width, points)` in the units of channels, `(n, points)` each."""
     count, width, points = draws.shape
@@ -157,22 +174,17 @@ def decoded(channels: Channels, draws: np.ndarray, names: Sequence[str], entity:
 
 
 def observed(
-    track: Track, strip: Strip, names: Sequence[str], numeric: Sequence[str], edges: np.ndarray
+    track: Track, strip: Strip, names: Sequence[str], numeric: Sequence[str], places: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """What the track holds between the `edges` on its grid, by channel."""
-    first, last = np.searchsorted(strip.at, edges[[0, -1]])
-    table, at = track.table.slice(int(first), int(last - first)), strip.at[first:last]
-    point = np.searchsorted(edges, at, side="right") - 1
+    """What the track holds at `places` on its grid, which follow each other, by channel."""
+    first, last = (int(v) for v in np.searchsorted(strip.at, [places[0], places[-1] + 1]))
+    table, at = track.table.slice(first, last - first), strip.at[first:last] - places[0]
     found = {}
     for name in names:
         if name in numeric:
-            values = matrix(table, [name])[:, 0]
-            seen = np.isfinite(values)
-            sums = np.bincount(point[seen], values[seen], len(edges) - 1)
-            counts = np.bincount(point[seen], minlength=len(edges) - 1)
-            found[name] = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+            found[name] = np.full(len(places), np.nan)
+            found[name][at] = matrix(table, [name])[:, 0]
         else:
-            found[name] = np.full(len(edges) - 1, None, object)
-            for place, value in zip(point[::-1], reversed(table.arrow[name].to_pylist()), strict=True):
-                found[name][place] = None if value is None else str(value)
+            found[name] = np.full(len(places), None, object)
+            found[name][at] = [None if value is None else str(value) for value in table.arrow[name].to_pylist()]
     return found

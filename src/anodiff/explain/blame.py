@@ -2,8 +2,8 @@ r"""What a channel did that was not expected, and since when,
 
 .. math:: u_t = \frac{x_t - q_{0.5}(t)}{q_{0.95}(t) - q_{0.5}(t)} \quad \text{above the median, likewise below it}.
 
-A channel is out of its band where :math:`|u_t|` exceeds 1.5, about three standard deviations; since when is where the
-run begins that exceeds it by most.
+A channel is out of its band where :math:`|u_t|` exceeds 1.5, about three standard deviations, and what hardly a draw
+reaches; since when is where the run begins that exceeds it by most.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from anodiff.explain.band import Band
 from anodiff.explain.located import run_of
 
 FAR = 1.5
+HARDLY = 0.99
+"""Share of the draws that never leave the band as far."""
 STILL = 0.2
 """A channel stands still where it spans less than this share of what it was expected to."""
 RESTLESS = 2.0
@@ -28,9 +30,9 @@ class Deed:
 
     Attributes:
         kind: "above", "below", "still", "swings", "restless", "category", "missing" or "course" (within its band).
-        since: First point of it; None where no point says.
-        until: Last point of it.
-        at: Point where it is farthest.
+        since: First place of it in the scene; None where none says.
+        until: Last one.
+        at: Where it is farthest.
         value: What was observed there; for "swings" the lowest and the highest, for "restless" the step.
         low: What was expected there at least: of numbers the 5 % quantile, of categories the likeliest.
         high: The 95 % quantile.
@@ -59,7 +61,7 @@ def deed(band: Band, hidden: np.ndarray, least: float) -> Deed:
 
 
 def out_of_band(observed: np.ndarray, quantiles: np.ndarray, least: float) -> np.ndarray:
-    """u of numbers `(n,)` given their `QUANTILES` `(5, n)`."""
+    """u of numbers `(..., n)` given their `QUANTILES` `(5, n)`."""
     away = observed - quantiles[2]
     room = np.where(away >= 0, quantiles[4] - quantiles[2], quantiles[2] - quantiles[0])
     return np.asarray(away / np.maximum(room, least))
@@ -68,13 +70,16 @@ def out_of_band(observed: np.ndarray, quantiles: np.ndarray, least: float) -> np
 def _number(band: Band, place: np.ndarray, least: float) -> Deed:
     q, x = band.quantiles()[:, place], band.observed[place].astype(float)
     u = out_of_band(x, q, least)
-    first, stop = run_of(np.abs(u) - FAR)
-    far = bool(np.abs(u).max() > FAR)
+    limit = max(FAR, float(np.quantile(np.abs(out_of_band(band.draws[:, place], q, least)).max(1), HARDLY)))
+    first, stop = run_of(np.abs(u) - limit)
+    far = bool(np.abs(u).max() > limit)
     since, until = (int(place[first]), int(place[stop - 1])) if far else (None, None)
     span = slice(first, stop) if far and stop - first >= SHORTEST else slice(None)
     if _still(x[span], band.draws[:, place[span]], least):
-        return Deed("still", since, until, int(place[first]), float(x[span].mean()), *_range(q[:, span]))
-    if far and u.max() > FAR and u.min() < -FAR and min(u.max(), -u.min()) > max(u.max(), -u.min()) / 3:
+        first, stop = _level(x, span, least)
+        ends = int(place[first]), int(place[stop - 1])
+        return Deed("still", *ends, ends[0], float(x[first:stop].mean()), *_range(q[:, first:stop]))
+    if far and min(u.max(), -u.min()) > max(limit, np.abs(u).max() / 3):
         return Deed("swings", since, until, int(place[first]), [float(x.min()), float(x.max())], *_range(q))
     if far:
         at = int(np.abs(u).argmax())
@@ -94,6 +99,15 @@ def _still(x: np.ndarray, draws: np.ndarray, least: float) -> bool:
         return False
     wanted = float(np.median(np.ptp(draws, axis=1)))
     return wanted > 2 * least and float(np.ptp(x)) < STILL * wanted
+
+
+def _level(x: np.ndarray, span: slice, least: float) -> tuple[int, int]:
+    """Begin and end (exclusive) of the run around a span in which x `(n,)` stays where it is in the span."""
+    first, stop, _ = span.indices(len(x))
+    level, room = float(np.median(x[first:stop])), 1.5 * max(float(np.ptp(x[first:stop])), least)
+    away = np.abs(x - level) > room
+    before, after = np.flatnonzero(away[:first]), np.flatnonzero(away[stop:])
+    return int(before[-1]) + 1 if len(before) else 0, stop + int(after[0]) if len(after) else len(x)
 
 
 def _range(q: np.ndarray) -> tuple[float, float]:

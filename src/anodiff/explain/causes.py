@@ -78,9 +78,9 @@ def causes(
 
 def _reached(timeline: Timeline, core: Core, at: np.ndarray, causal: bool) -> np.ndarray:
     """Which instants, at these places, a core may have raised."""
-    before = 0 if causal else timeline.longest + timeline.smooth // 2
-    after = timeline.longest + (timeline.smooth if causal else timeline.smooth // 2)
-    return (at >= core.start - before) & (at <= core.end + after)
+    around = timeline.longest + timeline.smooth // 2
+    before, after = (0, timeline.reach) if causal else (around, around)
+    return np.asarray((at >= core.start - before) & (at <= core.end + after))
 
 
 def _worst(left: Scores, alarms: Alarms) -> Event | None:

@@ -9,7 +9,7 @@ and the core of the event, from b to d, is where it exceeds what quiet instants 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,11 +31,13 @@ class Core:
         start: Place of the first on the grid of the strip.
         end: Of the last, inclusive.
         parts: Evidence by channel `(channels,)`; it adds up to 1.
+        course: Evidence by instant `(n,)`.
     """
 
     start: int
     end: int
     parts: np.ndarray
+    course: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return self.end - self.start + 1
@@ -53,7 +55,7 @@ class Span:
 
 def located(timeline: Timeline, strip: Strip, span: Span, taken: Sequence[Core] = ()) -> Core:
     """The core of an event; instants of cores that are `taken` are left to these."""
-    around = timeline.longest + (timeline.smooth if span.causal else timeline.smooth // 2)
+    around = timeline.reach if span.causal else timeline.longest + timeline.smooth // 2
     first = max(0, min(span.start, span.peak - around))
     last = min(len(strip), max(span.end, span.peak + (0 if span.causal else around)) + 1)
     begin, end = max(0, first - timeline.longest), min(len(strip), last + timeline.longest)
@@ -65,9 +67,9 @@ def located(timeline: Timeline, strip: Strip, span: Span, taken: Sequence[Core] 
         inside[span.peak - begin] = True
     evidence = shared_out(timeline, cut(strip, begin, end), span.peak - begin, inside)
     start, stop = strongest(evidence.sum(1), inside, max(SHORTEST_GAP, timeline.longest // 4))
-    parts = evidence[start:stop].sum(0)
-    even = np.full(len(parts), 1 / len(parts))
-    return Core(begin + start, begin + stop - 1, parts / parts.sum() if parts.sum() > 0 else even)
+    parts, course = evidence[start:stop].sum(0), evidence[start:stop].sum(1)
+    parts = parts / parts.sum() if parts.sum() > 0 else np.full(len(parts), 1 / len(parts))
+    return Core(begin + start, begin + stop - 1, parts, course)
 
 
 def shared_out(timeline: Timeline, part: Strip, peak: int, inside: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ class Blame:
     Attributes:
         channel: Its name.
         share: Of the evidence of the event.
-        deed: What it did; its places are points of the scene.
+        deed: What it did; its places are those of the scene.
         since: Instant of the track from which on it was not as expected; None where none stands out.
         until: The last such instant.
         unit: Of its values.
@@ -47,7 +47,7 @@ class Moment:
         blamed: Channels, largest share of the evidence first.
         shares: Of the evidence, all channels.
         scene: What was observed, and what was expected.
-        instants: Of the points of the scene; -1 where the track has none there.
+        instants: Of the places of the scene; -1 where the track has none there.
         times: Of the same, microseconds since 1970 UTC; None without a clock.
         sentence: All of it in a sentence.
         notes: What limits it.

@@ -12,6 +12,7 @@ from anodiff.explain.words import quoted
 
 UNITS = ((86_400_000_000, "day"), (3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"), (1_000, "ms"), (1, "µs"))
 MINUTE, DAY = 60_000_000, 86_400_000_000
+TINY = 1e-6
 
 
 def clock(micro: int, zone: str | None = None, step: int | None = None, like: int | None = None) -> str:
@@ -112,17 +113,17 @@ def sentence(when: str, deeds: Sequence[str], more: int, p_value: float | None) 
     'instant 7: flow fell to 3 where 5 was expected; p = 0.0004.'
     """
     rest = [f"and {more} more channel{'s' * (more != 1)}"] if more else []
-    told = [] if p_value is None else [f"p = {chance(p_value)}"]
+    told = [] if p_value is None else [f"p {chance(p_value)}"]
     return f"{when}: {'; '.join([*deeds, *rest, *told])}."
 
 
 def chance(p: float) -> str:
-    """A p-value, with one digit.
+    """A p-value with one digit, as an equation; far beyond what anybody can count it is only small.
 
     >>> chance(0.000412), chance(1e-12)
-    ('0.0004', '1e-12')
+    ('= 0.0004', '< 0.000001')
     """
-    return number(float(f"{p:.1g}"), 1)
+    return f"= {number(float(f'{p:.1g}'), 1)}" if p >= TINY else "< 0.000001"
 
 
 def later(gap: int, unit: str) -> str:

@@ -20,6 +20,8 @@ SOLVED = 800
 """Cells up to which a Gaussian is fitted to rows that have none."""
 NOISE = 0.2
 """Variance added in every direction of a Gaussian, as it was fitted, and is not to be trusted to the last digit."""
+ROOM = 1.5
+"""Windows are at least so many times as long as the event, if there are such."""
 FEW = 10
 """A coordinate of at most so many values takes no other."""
 
@@ -80,19 +82,21 @@ def normals(timeline: Timeline) -> list[Normals]:
             continue
         empirical = next((each for each in panel if isinstance(each, Empirical)), None)
         rows = None if empirical is None else empirical.rows.reshape(-1, width, view.points)
-        gaussian = next((g for each in panel for g in each.modules() if isinstance(g, Gaussian)), None)
+        cells = width * view.points
+        inside = (part for each in panel for part in each.modules() if isinstance(part, Gaussian))
+        gaussian = next((part for part in inside if len(part.mean) == cells), None)
         learnt = next((each for each in panel if each is not empirical), panel[0])
         found.append(Normals(view, width, learnt, rows, gaussian))
     return found
 
 
 def chosen(known: Sequence[Normals], instants: int) -> Normals:
-    """Whom to ask about an event of so many instants: of those whose windows leave as much again to go by,
+    """Whom to ask about an event of so many instants: of those whose windows leave half as much to go by,
 
     windows as they were, told instant by instant, of which rows are known, long ones; where none does, the longest.
     """
     small = [each for each in known if each.cells <= WIDEST] or [min(known, key=lambda each: each.cells)]
-    wide = [each for each in small if each.view.length >= 2 * instants]
+    wide = [each for each in small if each.view.length >= ROOM * instants]
     if not wide:
         most = max(each.view.length for each in small)
         wide = [each for each in small if each.view.length == most]

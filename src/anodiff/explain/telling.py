@@ -18,6 +18,8 @@ from anodiff.timeline import Timeline
 
 NEGLIGIBLE = 0.05
 """Least share of the evidence for a channel to be named beside another."""
+MOST = 0.5
+"""Least share of the evidence that is within the times of an event."""
 LEAST = 1e-3
 """Differences below so many standard deviations of a channel are none."""
 
@@ -50,7 +52,7 @@ class Teller:
         blamed = [self._blame(name, core, scene, at, strip.entity) for name in scene.bands]
         first, last = _extent(core, strip.at, scene, blamed)
         told = [e for e in blamed[1:] if e.share >= NEGLIGIBLE and e.deed.kind != "course"]
-        more = int((core.parts[order[self.top :]] >= NEGLIGIBLE).sum())
+        more = int((core.parts[order[self.top :]] >= max(NEGLIGIBLE, core.parts.max() / 4)).sum())
         when, deeds = self._when(happening, first, last), self._deeds([blamed[0], *told], happening.track)
         return Moment(
             happening=happening,
@@ -69,7 +71,8 @@ class Teller:
     def _blame(self, name: str, core: Core, scene: Scene, at: np.ndarray, entity: int) -> Blame:
         channels = self.modality.channels_
         least = LEAST * channels.scale[entity, channels.numeric.index(name)] if name in channels.numeric else 0.0
-        found, unit = deed(scene.bands[name], scene.hidden, float(least)), self.units.get(name, "")
+        near = (scene.places >= core.start - beside(core)) & (scene.places <= core.end + beside(core))
+        found, unit = deed(scene.bands[name], scene.hidden & near, float(least)), self.units.get(name, "")
         since, until = (None if p is None or at[p] < 0 else int(at[p]) for p in (found.since, found.until))
         share = float(core.parts[self.modality.columns.index(name)])
         return Blame(name, share, found, since, until, unit, did(name, found, unit))
@@ -122,16 +125,19 @@ class Teller:
         ]
 
 
+def beside(core: Core) -> int:
+    """So many instants beside a core a channel may begin or end to be odd."""
+    return max(2, len(core) // 8)
+
+
 def _instants(at: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Of each place on the grid the first instant of the track from there up to the next; -1 where there is none."""
-    found = np.searchsorted(at, places)
-    ends = np.append(places[1:], places[-1] + (places[-1] - places[-2] if len(places) > 1 else 1))
-    held = at[np.minimum(found, len(at) - 1)]
-    return np.where((found < len(at)) & (held >= places) & (held < ends), found, -1)
+    """Of places on the grid the instants of the track, which are `at` its places; -1 where it has none."""
+    found = np.minimum(np.searchsorted(at, places), len(at) - 1)
+    return np.where(at[found] == places, found, -1)
 
 
 def _extent(core: Core, at: np.ndarray, scene: Scene, blamed: Sequence[Blame]) -> tuple[int, int]:
-    """First and last instant of the event: where channels leave their bands, else where the evidence is."""
+    """First and last instant of the event: where channels leave their bands, if most of the evidence is there."""
     begin = min(int(np.searchsorted(at, core.start)), len(at) - 1)
     end = max(begin, int(np.searchsorted(at, core.end, side="right")) - 1)
     told = [each for i, each in enumerate(blamed) if each.since is not None and (i == 0 or each.share >= NEGLIGIBLE)]
@@ -139,4 +145,8 @@ def _extent(core: Core, at: np.ndarray, scene: Scene, blamed: Sequence[Blame]) -
         return begin, end
     first = min(each.since for each in told if each.since is not None)
     last = max(first, *(each.until for each in told if each.until is not None))
-    return first, last if scene.whole else max(last, end)
+    last = last if scene.whole else max(last, end)
+    inside = core.course[max(0, int(at[first]) - core.start) : max(0, int(at[last]) - core.start + 1)]
+    if inside.sum() < MOST * core.course.sum():
+        return min(first, begin), max(last, end)
+    return first, last
