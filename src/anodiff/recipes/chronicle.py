@@ -77,12 +77,8 @@ def tell(
             )
     tally = Tally(sum(spec.steps for spec in networks(recipe)) * (FOLDS + 1))
     knowing = Knowing(len(modality.entities_), modality.cycles_)
-    ledgers, doubts = yield from tally.told(left_out_windowed(recipe, places, knowing, seed), "calibrating")
+    left_out, doubts = yield from tally.told(left_out_windowed(recipe, places, knowing, seed), "calibrating")
     panel, members = yield from tally.told(grow_windowed(recipe, places, knowing, seed, doubts), "learning")
-    left_out = {
-        False: [{name: ledger.covered() for name, ledger in each.items()} for each in ledgers],
-        True: [{name: ledger.ends for name, ledger in each.items()} for each in ledgers],
-    }
     scales = {
         causal: scaled(raw, over(smooth, causal), causal, set_aside, recipe.power) for causal, raw in left_out.items()
     }

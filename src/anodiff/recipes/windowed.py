@@ -158,7 +158,7 @@ def grow_windowed(
 
 
 def left_out_windowed(
-    recipe: Recipe, places: Mapping[str, Places], entities: int, seed: int
+    recipe: Recipe, places: Mapping[str, Places], knowing: Knowing, seed: int
 ) -> Generator[Step, None, tuple[dict[bool, Said], Doubts]]:
     """What every score says of every instant, as if its neighbourhood had been left out.
 
@@ -167,30 +167,55 @@ def left_out_windowed(
     Returns:
         Offline (False) and causally (True), per strip, by score `(G,)` float32; and the doubts.
     """
-    process = schedule(recipe)
-    strips = next(iter(places.values())).strips
-    said: dict[bool, Said] = {causal: [{} for _ in strips] for causal in (False, True)}
+    process, lengths = schedule(recipe), [len(laid) for laid in next(iter(places.values())).strips]
+    said: dict[bool, Said] = {causal: [{} for _ in lengths] for causal in (False, True)}
     order = sorted(recipe.denoisers, key=lambda name: isinstance(recipe.denoisers[name], NetworkSpec))
     doubts: Doubts | None = None
     for name in order:
         spec = recipe.denoisers[name]
         own = places[str(spec.view)]
         if isinstance(spec, NetworkSpec) and doubts is None:
-            doubts = doubted(said[False], [len(laid) for laid in strips])
+            doubts = doubted(said[False], lengths)
         asked = {k: s for k, s in recipe.scores.items() if s.of == name}
-        ledgers = [{k: Ledger(len(laid), own.view, s.read, s.root) for k, s in asked.items()} for laid in strips]
+        ledgers = [{k: Ledger(length, own.view, s.read, s.root) for k, s in asked.items()} for length in lengths]
         rounds = [(own, own)] if isinstance(spec, EmpiricalSpec) else own.folds(FOLDS)
         for rest, out in rounds:
-            denoiser = yield from fitted(spec, rest, _spared(spec, rest, doubts), process, entities, seed)
-            ranks = _own_ranks(own, denoiser) if isinstance(spec, EmpiricalSpec) else [None] * len(strips)
-            for laid, judged, ledger, itself in zip(strips, out.judged, ledgers, ranks, strict=True):
-                more, step = conditions(laid, len(judged), entities), own.view.stride(len(laid))
-                for k, s in asked.items():
-                    judge(ledger[k], question(s), denoiser, laid, judged, itself=itself, condition=more, stride=step)
-        for i, ledger in enumerate(ledgers):
-            said[False][i] |= {k: each.covered().astype(np.float32) for k, each in ledger.items()}
-            said[True][i] |= {k: each.ends.astype(np.float32) for k, each in ledger.items()}
-    return said, doubts if doubts is not None else doubted(said[False], [len(laid) for laid in strips])
+            denoiser = yield from fitted(spec, rest, _spared(spec, rest, doubts), process, knowing, seed)
+            ranks = _own_ranks(own, denoiser) if isinstance(spec, EmpiricalSpec) else [None] * len(lengths)
+            questions = {k: question(s) for k, s in asked.items()}
+            _judge_all(ledgers, questions, denoiser, out, ranks, knowing)
+        _note(said, ledgers)
+    doubts = doubted(said[False], lengths) if doubts is None else doubts
+    for k, s in recipe.scores.items():
+        if s.net is not None:
+            own = places[str(s.net.view)]
+            ledgers = [{k: Ledger(length, own.view, s.read, s.root)} for length in lengths]
+            for rest, out in own.folds(FOLDS):
+                made = yield from own_fitted(s, s.net, _spared(s.net, rest, doubts), process, seed)
+                _judge_all(ledgers, {k: made}, Silent(process), out, [None] * len(lengths), knowing)
+            _note(said, ledgers)
+    return said, doubts
+
+
+def _judge_all(
+    ledgers: Sequence[Mapping[str, Ledger]],
+    questions: Mapping[str, AnomalyScore],
+    denoiser: Denoiser,
+    out: Places,
+    ranks: Sequence[Tensor | None],
+    knowing: Knowing,
+) -> None:
+    """Put what every score says of the windows `out` into the ledgers, one per strip and score."""
+    for laid, judged, ledger, itself in zip(out.strips, out.judged, ledgers, ranks, strict=True):
+        more, step = knowing.of(laid, out.view), out.view.stride(len(laid))
+        for name, asking in questions.items():
+            judge(ledger[name], asking, denoiser, laid, judged, itself=itself, condition=more, stride=step)
+
+
+def _note(said: dict[bool, Said], ledgers: Sequence[Mapping[str, Ledger]]) -> None:
+    for i, ledger in enumerate(ledgers):
+        said[False][i] |= {name: each.covered().astype(np.float32) for name, each in ledger.items()}
+        said[True][i] |= {name: each.ends.astype(np.float32) for name, each in ledger.items()}
 
 
 def doubted(said: Said, lengths: Sequence[int]) -> Doubts:
@@ -263,7 +288,7 @@ def ridge(n: int, d: int) -> float:
 
 def _shown(shown: Places, seed: int) -> tuple[list[Tensor], Tensor]:
     """Starts per strip of the windows that a part is fitted on, and these `(n, width, points)`."""
-    most = max(LEAST_SHOWN, NUMBERS // (shown.strips[0].x.shape[1] * own.view.points))
+    most = max(LEAST_SHOWN, NUMBERS // (shown.strips[0].x.shape[1] * shown.view.points))
     starts = shown.drawn(min(SHOWN, most), seed)
     x = shown.windows(starts)
     if len(x) < 2:
