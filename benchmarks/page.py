@@ -7,7 +7,7 @@ from pathlib import Path
 
 from anodiff.bench.conclude import show
 from anodiff.bench.series.page import show as show_series
-from anodiff.bench.series.protocols import PROTOCOLS as SERIES
+from anodiff.bench.series.results import recorded
 
 HERE = Path(__file__).parent
 HEAD = """# Benchmarks
@@ -33,8 +33,7 @@ ORDER = (
 def main():
     found = [HERE / "results" / name for name in ORDER if (HERE / "results" / name / "results.json").is_file()]
     told = show(found) if found else "No run of tables of this version has been recorded yet.\n"
-    series = [HERE / "results" / f"series_{name}.json" for name in SERIES]
-    told += show_series([path for path in series if path.is_file()])
+    told += show_series(recorded(HERE / "results"))
     (HERE.parent / "docs" / "benchmarks.md").write_text(f"{HEAD}\n{told}", encoding="utf-8")
 
 

@@ -37,6 +37,7 @@ def parser():
     found.add_argument("--jobs", type=int, choices=(1, 2), default=1, help="processes [1]")
     found.add_argument("-o", "--output", type=Path, help="json file [benchmarks/results/series_PROTOCOL.json]")
     found.add_argument("--overwrite", action="store_true", help="begin anew")
+    found.add_argument("--retry", action="store_true", help="do series again on which anything failed")
     found.add_argument("--show", action="store_true", help="print what is recorded, and run nothing")
     return found
 
@@ -50,7 +51,7 @@ def main(words):
     changes = {name: scalar(text) for name, text in pairs(asked.changes, "--changes").items()}
     settings = Settings(asked.protocol, asked.seeds, asked.sets, (), asked.recipe, changes, asked.fit)
     command = shlex.join(["python", "benchmarks/series.py", *words])
-    results, jobs = prepare(complete(settings, asked.rivals), path, command, asked.overwrite)
+    results, jobs = prepare(complete(settings, asked.rivals), path, command, asked.overwrite, asked.retry)
     for finished in proceed(results, jobs, path, asked.jobs):
         print(f"{finished.done} of {finished.of}  {finished.last}", file=sys.stderr, flush=True)
     print(conclude(results, path))

@@ -148,6 +148,9 @@ def test_what_cannot_be_had_is_skipped_and_what_breaks_is_recorded(
     assert found.summary["skipped"]["profile"]["error"] == "no stumpy here."
     assert found.summary["failed"]["near8"]["error"] == "ZeroDivisionError: by zero"
     assert "no stumpy here" in show([place / "out.json"])
+    settings = toys.asked(place, "ucr", "profile,near8")
+    assert not prepare(settings, place / "out.json", "", retry=True)[0].records
+    assert len(prepare(settings, place / "out.json", "")[0].records) == 3
 
 
 def test_ablation_takes_the_learnt_denoiser_away_and_trains_it_longer(place: Path, run: Run) -> None:

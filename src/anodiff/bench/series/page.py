@@ -7,7 +7,7 @@ from anodiff.bench.results import plain
 from anodiff.bench.series import results as files
 from anodiff.bench.series import sheets
 from anodiff.bench.series.detect import OURS
-from anodiff.bench.series.protocols import protocol
+from anodiff.bench.series.protocols import PROTOCOLS, protocol
 from anodiff.bench.series.published import PREFIX
 from anodiff.bench.series.results import Results
 from anodiff.bench.series.tallies import tally
@@ -25,10 +25,9 @@ def conclude(results: Results, path: Path) -> str:
 
 
 def show(paths: list[Path]) -> str:
-    """Recorded runs as one text of markdown; their verdicts are drawn anew."""
-    parts = []
-    for path in paths:
-        results = files.read(path)
+    """Recorded runs as one text of markdown, in the order of the protocols; their verdicts are drawn anew."""
+    parts, order = [], list(PROTOCOLS)
+    for results in sorted(map(files.read, paths), key=lambda found: order.index(found.settings.protocol)):
         results.summary = plain(verdict(results) if protocol(results.settings.protocol).metrics else tally(results))
         parts.append(page(results))
     return "\n".join(parts)
@@ -37,7 +36,8 @@ def show(paths: list[Path]) -> str:
 def page(results: Results) -> str:
     """A run: what was asked, the verdict in a sentence, tables, and what failed."""
     summary, plan = results.summary, protocol(results.settings.protocol)
-    parts = [f"## Series: {results.settings.protocol}", f"`{results.command}`", about(results)]
+    fit = "" if results.settings.fit == "usual" else f", fitted on the {results.settings.fit}"
+    parts = [f"## Series: {results.settings.protocol}{fit}", f"`{results.command}`", about(results)]
     if plan.metrics:
         parts += [sentence for sentence in [headline(summary)] if sentence]
         told = (sheets.methods(summary), sheets.differences(summary), sheets.groups(summary))

@@ -5,22 +5,21 @@ Liu and Paparrizos, "The Elephant in the Room: Towards A Reliable Time-Series An
 """
 
 import csv
-import os
-from pathlib import Path
+
+from anodiff.bench.series.tasks import place
 
 SOURCE = "Liu and Paparrizos, TSB-AD, 2024"
 PREFIX = "published:"
-FILE = "{}_vuspr_per_series.csv"
 FACTS = ("file", "name", "ts_len", "anomaly_len", "num_anomaly", "avg_anomaly_len", "anomaly_ratio")
 KINDS = ("point_anomaly", "seq_anomaly")
 
 
 def table(collection: str | None) -> dict[str, dict[str, float]]:
     """VUS-PR by name of the series, by method; empty where there is no table."""
-    place = Path(os.environ.get("ANODIFF_DATA", ""), "series", "published", FILE.format(collection))
-    if collection is None or not place.is_file():
+    path = place(f"published/{collection}_vuspr_per_series.csv")
+    if path is None:
         return {}
-    with place.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return {(row.get("name") or row["file"]).removesuffix(".csv"): _numbers(row) for row in rows}
 

@@ -76,6 +76,12 @@ def write(results: Results, path: Path) -> None:
         fresh.write_text(json.dumps(plain(results.to_dict()), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def recorded(folder: Path) -> list[Path]:
+    """The runs of series in a folder, by name."""
+    found = sorted(folder.glob("series_*.json"))
+    return [path for path in found if f'"kind": "{KIND}"' in path.read_text(encoding="utf-8")[:200]]
+
+
 def read(path: Path) -> Results:
     """The inverse.
 

@@ -39,8 +39,17 @@ class Job:
         return self.source.name, self.seed
 
 
-def prepare(settings: Settings, path: Path, command: str, overwrite: bool = False) -> tuple[Results, list[Job]]:
+def prepare(
+    settings: Settings, path: Path, command: str, overwrite: bool = False, retry: bool = False
+) -> tuple[Results, list[Job]]:
     """Check all that can be checked before any work, and find what is done already.
+
+    Args:
+        settings: What is asked for.
+        path: Of the results.
+        command: That was typed.
+        overwrite: Whether to forget what is there.
+        retry: Whether jobs in which anything failed are done again.
 
     Raises:
         Refusal: a set or a setting is not to be had.
@@ -54,7 +63,11 @@ def prepare(settings: Settings, path: Path, command: str, overwrite: bool = Fals
     jobs = [Job(source, seed, settings) for seed in range(settings.seeds) for source in found]
     if overwrite or not path.exists():
         return fresh, jobs
-    return resumed(fresh, files.read(path), path), jobs
+    kept = resumed(fresh, files.read(path), path)
+    if retry:
+        again = {(r["set"], r["seed"]) for r in kept.records if r["status"] == "failed"}
+        kept.records = [r for r in kept.records if (r["set"], r["seed"]) not in again]
+    return kept, jobs
 
 
 def resumed(fresh: Results, old: Results, path: Path) -> Results:

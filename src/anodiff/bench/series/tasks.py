@@ -150,12 +150,19 @@ def family(collection: str, name: str, told: bool = False) -> str:
     return f"{collection} {own}" if told and own.lower() != collection else own
 
 
+def place(name: str) -> Path | None:
+    """A file of ANODIFF_DATA/series, or of ANODIFF_DATA where that is the folder of series; None is none."""
+    given = os.environ.get("ANODIFF_DATA", "")
+    found = (Path(given, *parts, name) for parts in (("series",), ()))
+    return next((path for path in found if given and path.is_file()), None)
+
+
 def listed(collection: str) -> dict[str, Mapping[str, str]]:
     """The rows of <collection>.csv in ANODIFF_DATA/series, by name; none where it is not there."""
-    place = Path(os.environ.get("ANODIFF_DATA", ""), "series", f"{collection}.csv")
-    if not place.is_file():
+    path = place(f"{collection}.csv")
+    if path is None:
         return {}
-    with place.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return {(row.get("name") or row["tsb_file"]).removesuffix(".csv"): row for row in csv.DictReader(file)}
 
 
