@@ -57,6 +57,7 @@ class Empirical(Denoiser):
         self.exclude = exclude
         self.chunk = chunk
         self.apart = apart
+        self._kept: tuple[object, tuple[Tensor, Tensor, Tensor, torch.dtype]] | None = None
 
     def forward(self, x_t: Batch, t: Times, itself: Index | None = None, **_: Tensor) -> Posterior:
         moments = self._few_moments if self.neighbours else self._all_moments
@@ -108,12 +109,9 @@ class Empirical(Denoiser):
         if self.apart:
             yield from self._search_apart(x, k, itself)
             return
-        stored, centre = self.rows.to(x), self.rows.to(x).mean(0)
-        n, wanted = len(stored), min(len(stored), k + SPARE + (0 if itself is None else 2 * self.exclude + 1))
+        n, wanted = len(self.rows), min(len(self.rows), k + SPARE + (0 if itself is None else 2 * self.exclude + 1))
         groups = -(-n // GROUP)
-        coarse = torch.float32 if x.shape[1] > FINE else x.dtype
-        size = pad(((stored - centre) ** 2).sum(1), (0, groups * GROUP - n), value=math.inf).to(coarse)
-        across = pad((stored - centre).T, (0, groups * GROUP - n)).contiguous().to(coarse)
+        centre, size, across, coarse = self._across(x.dtype, groups * GROUP)
         member = torch.arange(GROUP, device=x.device)[None, :, None] * groups
         for part, own in self._parts(x, itself, max(n, wanted * x.shape[1])):
             rough = torch.addmm(size, (part - centre).to(coarse), across, alpha=-2)
@@ -124,17 +122,14 @@ class Empirical(Denoiser):
             else:
                 place = rough.topk(wanted, largest=False, sorted=False).indices
             place = place.sort(1).values
-            square = ((stored[place] - part[:, None, :]) ** 2).sum(2)
+            square = ((self.rows[place].to(part) - part[:, None, :]) ** 2).sum(2)
             order = self._without(square, place, own).sort(stable=True, dim=1)
             yield order.values[:, :k], place.gather(1, order.indices[:, :k])
 
     def _search_apart(self, x: Tensor, k: int, itself: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
         """The same for rows of different runs: the nearest of each run, then the nearest runs, one after the other."""
-        stored, centre = self.rows.to(x), self.rows.to(x).mean(0)
-        n, runs = len(stored), -(-len(stored) // self.apart)
-        coarse = torch.float32 if x.shape[1] > FINE else x.dtype
-        size = pad(((stored - centre) ** 2).sum(1), (0, runs * self.apart - n), value=math.inf).to(coarse)
-        across = pad((stored - centre).T, (0, runs * self.apart - n)).contiguous().to(coarse)
+        n, runs = len(self.rows), -(-len(self.rows) // self.apart)
+        centre, size, across, coarse = self._across(x.dtype, runs * self.apart)
         zone = torch.arange(-self.exclude, self.exclude + 1, device=x.device)
         for part, own in self._parts(x, itself, n):
             rough = torch.addmm(size, (part - centre).to(coarse), across, alpha=-2)
@@ -143,9 +138,24 @@ class Empirical(Denoiser):
                 rough = pad(rough, (0, 1)).scatter_(1, near.clamp(max=rough.shape[1]), math.inf)[:, :-1]
             best, at = rough.reshape(len(part), runs, self.apart).min(2)
             place = _one_by_one(best, at + self.apart * torch.arange(runs, device=x.device), k)
-            square = ((stored[place] - part[:, None, :]) ** 2).sum(2)
+            square = ((self.rows[place].to(part) - part[:, None, :]) ** 2).sum(2)
             order = square.sort(stable=True, dim=1)
             yield order.values, place.gather(1, order.indices)
+
+    def _across(self, dtype: torch.dtype, wide: int) -> tuple[Tensor, Tensor, Tensor, torch.dtype]:
+        """What proposes rows: their mean, their squared sizes about it and their transpose, padded to `wide` rows.
+
+        Kept, since a stream asks for one window at a time.
+        """
+        key = (dtype, wide, self.rows.data_ptr(), self.rows._version, self.rows.device)
+        if self._kept is None or self._kept[0] != key:
+            stored = self.rows.to(dtype)
+            centre, lack = stored.mean(0), wide - len(stored)
+            coarse = torch.float32 if stored.shape[1] > FINE else dtype
+            size = pad(((stored - centre) ** 2).sum(1), (0, lack), value=math.inf).to(coarse)
+            across = pad((stored - centre).T, (0, lack)).to(coarse).contiguous()
+            self._kept = key, (centre, size, across, coarse)
+        return self._kept[1]
 
     def _parts(self, x: Tensor, itself: Tensor | None, width: int) -> Iterator[tuple[Tensor, Tensor | None]]:
         size = max(1, self.chunk // max(width, 1))

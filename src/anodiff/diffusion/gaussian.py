@@ -52,6 +52,7 @@ class Gaussian(Denoiser):
         self.register_buffer("vectors", vectors.contiguous())
         self.register_buffer("rest", rest.clamp(min=least))
         self.schedule = schedule
+        self._kept: tuple[object, tuple[Tensor, Tensor, Tensor, Tensor]] | None = None
 
     @classmethod
     def spectral(cls, mean: Tensor, values: Tensor, vectors: Tensor, rest: Tensor, schedule: Schedule) -> "Gaussian":
@@ -126,9 +127,18 @@ class Gaussian(Denoiser):
             total = total + ((away - along @ vectors.T) ** 2).sum(-1) / other + (d - rank) * torch.log(other)
         return (-(total + d * math.log(2 * math.pi)) / 2 - d * torch.log(alpha.squeeze(-1))).to(x_t.dtype)
 
+    def _parts(self, own: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Mean, values, vectors and rest in another precision, kept: a stream asks for one item at a time."""
+        parts = self.mean, self.values, self.vectors, self.rest
+        key = (own, *((part.data_ptr(), part._version, part.device) for part in parts))
+        if self._kept is None or self._kept[0] != key:
+            mean, values, vectors, rest = (part.to(own) for part in parts)
+            self._kept = key, (mean, values, vectors, rest)
+        return self._kept[1]
+
     def _scaled(self, x_t: Batch, t: Times) -> tuple[Tensor, ...]:
         own = torch.promote_types(x_t.dtype, self.mean.dtype)
-        mean, values, vectors, rest = (v.to(own) for v in (self.mean, self.values, self.vectors, self.rest))
+        mean, values, vectors, rest = self._parts(own)
         t = t.to(own)[..., None]
         alpha = self.schedule.alpha(t)
         return mean, values, vectors, rest, x_t.flatten(1).to(own) / alpha - mean, alpha, self.schedule.level(t)

@@ -9,7 +9,6 @@ the mean of its share of the instants.
 """
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +18,6 @@ from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
 Normalise = Literal["none", "centre", "unit", "soft"]
-BATCH = 4096
 PROMPT = 5
 DENSE = 8000
 """Windows up to which every one is judged."""
@@ -89,11 +87,6 @@ class View:
     def stride(self, instants: int) -> int:
         """Of so many instants, one window in how many is judged offline: neighbours say nearly the same."""
         return max(1, min(instants // DENSE, self.length // 8))
-
-    def batches(self, instants: int) -> Iterator[tuple[int, int]]:
-        """Ranges of windows that are held at once."""
-        for start in range(0, self.count(instants), BATCH):
-            yield start, min(start + BATCH, self.count(instants))
 
 
 def spread(maps: Tensor, edges: np.ndarray) -> Tensor:

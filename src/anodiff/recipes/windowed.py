@@ -34,6 +34,8 @@ FOLDS = 2
 BLOCKS = 4
 NO_PERIOD = 125
 TAKEN = 1000
+BESIDE = 4
+"""Where a network sees some directions, so many times as many are kept; the others share one variance."""
 FOLLOWED = 1000
 """Instants of a trend at most, where it is given in periods."""
 SHOWN, LEAST_SHOWN, NUMBERS = 20_000, 4_000, 2**23
@@ -98,7 +100,7 @@ class Places:
     def windows(self, starts: Sequence[Tensor]) -> Tensor:
         """The windows that begin there `(m, width, points)`."""
         pairs = zip(self.strips, starts, strict=True)
-        return torch.cat([self.view.taken(laid.x, s) for laid, own in pairs for s in own.split(TAKEN) if len(s)])
+        return torch.cat([self.view.taken(laid.x, s) for laid, own in pairs for s in torch.split(own, TAKEN) if len(s)])
 
     def folds(self, count: int) -> Iterator[tuple["Places", "Places"]]:
         """Pairs: to fit on, to judge. Blocks of time take turns; what overlaps a judged window is not fitted on."""
@@ -238,7 +240,8 @@ def fitted(
     starts, x = _shown(shown, seed)
     if isinstance(spec, MixtureSpec):
         return GaussianMixture.fit(x, process, spec.components, seed)
-    gaussian = Gaussian.fit(x, process, ridge(*x.flatten(1).shape))
+    rank = BESIDE * spec.directions if isinstance(spec, NetworkSpec) and spec.directions is not None else None
+    gaussian = Gaussian.fit(x, process, ridge(*x.flatten(1).shape), rank)
     if isinstance(spec, GaussianSpec):
         return gaussian
     made = network(spec, own.view, x.shape[1], knowing, seed, process, gaussian)
