@@ -133,13 +133,13 @@ def _won(gap: JSON) -> str:
 
 def costs(found: list[JSON]) -> Sheet:
     """Medians of what was measured."""
-    keys = ("seconds", "cpu_seconds", "megabytes", "median_milliseconds", "p99_milliseconds")
+    keys = ("seconds", "cpu_seconds", "megabytes", "cpu_milliseconds", "median_milliseconds", "p99_milliseconds")
     rows = [
         [row["set"], row["method"], *(number(row.get(key), 2) for key in keys), str(row["runs"])]
         for row in found
         if row["runs"]
     ]
-    heads = ["what", "part", "s", "processor s", "MB", "median ms", "99 % ms", "runs"]
+    heads = ["what", "part", "s", "processor s", "MB", "processor ms", "median ms", "99 % ms", "runs"]
     return Sheet("Cost", heads, rows, " ".join(f"{name}: {told}." for name, told in MEASURED.items()))
 
 
