@@ -19,6 +19,28 @@ SMALL: dict[str, Any] = {
         "gauss": {"use": "residual", "of": "gauss", "read": "map", "settings": {"levels": [0.5]}},
     },
 }
+KNOWING: dict[str, Any] = {
+    "name": "knowing",
+    "about": "A trend that is followed, a network that knows the calendar and the entity, masks drawn from noise.",
+    "smooth": 4,
+    "views": {"left": {"length": 16, "follow": 40}},
+    "denoisers": {
+        "learnt": {
+            "use": "network", "predict": "spectral", "knows": ["calendar", "entity"], "view": "left",
+            "steps": 5, "batch": 16, "width": 8,
+        }
+    },
+    "scores": {
+        "residual": {"use": "residual", "of": "learnt", "settings": {"levels": [0.3]}},
+        "imputation": {
+            "use": "imputation", "of": "learnt", "read": "map", "root": True,
+            "settings": {
+                "patterns": {"use": "gratings", "width": 4},
+                "fill": {"use": "sampled", "level": 10.0, "steps": 2, "draws": 1, "sampler": "ddpm"},
+            },
+        },
+    },
+}  # fmt: skip
 START = np.datetime64("2024-01-01", "us")
 MINUTE = np.timedelta64(60_000_000, "us")
 

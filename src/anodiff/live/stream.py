@@ -114,7 +114,7 @@ class Stream:
         return Line(self.timeline, vigil, self._first_notes(entity, vigil))
 
     def _first_notes(self, entity: str | None, vigil: Vigil) -> list[str]:
-        known, shortest = self.timeline.modality.entities_, min(view.length for view in self.timeline.views.values())
+        known, shortest = self.timeline.modality.entities_, min(view.reach for view in self.timeline.views.values())
         notes = [f"The first {shortest - 1:,} instants are only looked at."] if shortest > 1 else []
         if known and entity not in known:
             named = "An entity that is not named" if entity is None else f"Entity {entity}, which fit had not,"
