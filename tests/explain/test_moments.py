@@ -12,9 +12,11 @@ from anodiff.diffusion.exact import Gaussian
 from anodiff.diffusion.fill import conditional_mean
 from anodiff.diffusion.noise import SCHEDULES
 from anodiff.explain.band import Stage
+from anodiff.explain.blame import Deed
+from anodiff.explain.course import oddity
 from anodiff.explain.imagined import imagined, walks
 from anodiff.explain.located import Core, strongest
-from anodiff.explain.moment_words import clock, lasting, ranged, rounded
+from anodiff.explain.moment_words import clock, did, lasting, ranged, rounded
 from anodiff.explain.moments import moments
 from anodiff.explain.normals import Normals, chosen, normals
 from anodiff.modalities.series import Series
@@ -257,6 +259,28 @@ def test_core_is_the_run_that_stands_out() -> None:
     inside[60:200] = True
     assert strongest(evidence, inside, bridge=5) == (100, 120)
     assert strongest(evidence, inside, bridge=30) == (100, 141)
+
+
+@pytest.mark.parametrize(
+    ("course", "feature"),
+    [(lambda x: x + 1.2, "mean"), (lambda x: 0.3 * x, "span"), (lambda x: x + 0.3 * (-1) ** np.arange(40), "steps")],
+)
+def test_courses_without_an_odd_instant(course: object, feature: str) -> None:
+    draw, wave = np.random.default_rng(0), np.sin(np.arange(40) / 4)
+    draws = wave + 0.3 * draw.normal(size=(60, 1)) + 0.1 * draw.normal(size=(60, 40))
+    odd = oddity(course(wave + 0.1 * draw.normal(size=40)), draws, 1e-3)  # type: ignore[operator]
+    assert odd is not None
+    assert odd.feature == feature
+    assert oddity(wave + 0.1 * draw.normal(size=40), draws, 1e-3) is None
+
+
+def test_a_course_that_is_late() -> None:
+    draw, t = np.random.default_rng(0), np.arange(60)
+    draws = np.sin(t / 4) + 0.1 * draw.normal(size=(60, 60))
+    odd = oddity(np.sin((t - 4) / 4), draws, 1e-3)
+    assert odd is not None
+    assert (odd.feature, odd.value) == ("shift", 4.0)
+    assert did("flow", Deed("shift", value=-4.0), step=60_000_000) == "flow ran 4 min early"
 
 
 def test_words_of_times_and_numbers() -> None:

@@ -1,12 +1,17 @@
 """`anodiff report`: one self-contained html file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anodiff.cli.options import Json, ModelPath, Overwrite, Quiet
 from anodiff.cli.terminal import Terminal, inert
+
+if TYPE_CHECKING:
+    from anodiff import Detector
+    from anodiff.report.findings import Findings
+    from anodiff.report.series_findings import SeriesFindings
 
 Out = Annotated[Path, typer.Option("--output", "-o", help="The html file to write.")]
 Data = Annotated[str | None, typer.Argument(help="Data to judge; without it, the fit alone.", show_default=False)]
@@ -25,13 +30,29 @@ def report(
 
     check_free(output, overwrite)
     from anodiff import load
+
+    terminal = Terminal(quiet, json)
+    detector = load(model)
+    found, page = of_series(detector, data, model) if hasattr(detector, "series_") else of_rows(detector, data, model)
+    with replacing(output, overwrite) as path:
+        path.write_text(page, encoding="utf-8", errors="replace")
+    terminal.give({"output": str(output), **found.to_dict()})
+    terminal.show(inert(found.headline), f"Written: {inert(str(output.absolute()))}")
+
+
+def of_rows(detector: "Detector", data: str | None, model: Path) -> "tuple[Findings, str]":
+    """What is found of rows, and the page that says it."""
     from anodiff.report.findings import findings
     from anodiff.report.render import render
 
-    terminal = Terminal(quiet, json)
-    found = findings(load(model), data, model=str(model))
-    with replacing(output, overwrite) as path:
-        path.write_text(render(found), encoding="utf-8", errors="replace")
-    terminal.give({"output": str(output), **found.to_dict()})
+    found = findings(detector, data, model=str(model))
+    return found, render(found)
 
-    terminal.show(inert(found.headline), f"Written: {inert(str(output.absolute()))}")
+
+def of_series(detector: "Detector", data: str | None, model: Path) -> "tuple[SeriesFindings, str]":
+    """The same of series."""
+    from anodiff.report.series_findings import series_findings
+    from anodiff.report.series_render import render_series
+
+    found = series_findings(detector.series_, data, model=str(model))
+    return found, render_series(found)

@@ -2,8 +2,8 @@ r"""The band of what was expected: the instants of an event are hidden, and imag
 
 .. math:: q_p(t, c) = \text{quantile}_p \, x_{tc}, \qquad x \sim p(x_h \mid x_k, \text{normal}),
 
-in the units of each channel. An event that leaves too little of a window to go by is hidden from its beginning, as much
-of it as the window takes.
+in the units of each channel. Of an event that leaves too little of a window to go by its beginning is hidden, or its
+worst part, if that is elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +25,8 @@ from anodiff.modalities.windows import View
 from anodiff.timeline import stretched
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+NEARLY = 0.6
+"""Share of the most evidence at which the beginning of an event is told of, rather than its worst part."""
 HIDDEN = 0.75
 """Share of a window that may be hidden."""
 
@@ -64,7 +66,7 @@ class Scene:
         places: Of the instants on the grid of the strip `(n,)`.
         hidden: Which of them were imagined, `(n,)`.
         bands: Of channels, by name.
-        whole: Whether the whole core of the event was hidden; else its first part.
+        whole: Whether the whole core of the event was hidden; else a part.
     """
 
     places: np.ndarray
@@ -105,7 +107,7 @@ class Stage:
         expected = decoded(self.channels, draws.numpy(), names, self.strip.entity)
         read = observed(self.track, self.strip, names, self.channels.numeric, places)
         bands = {name: Band(read[name], expected[name]) for name in names}
-        return Scene(places, (places >= begin) & (places < end), bands, end > core.end)
+        return Scene(places, (places >= begin) & (places < end), bands, begin <= core.start and end > core.end)
 
     def _unknown(self, part: Strip, window: slice, busy: Sequence[Core]) -> Tensor:
         """What is not known of the strip `(G, width)`; other events count as known, if too little would be left."""
@@ -124,13 +126,28 @@ def placed(view: View, core: Core, instants: int) -> tuple[int, int, int]:
     ((35, 48, 62), (40, 50, 80))
     """
     most = max(1, int(HIDDEN * view.length))
-    if len(core) >= most:
-        start = int(np.clip(core.start - (view.length - most), 0, max(0, instants - view.length)))
-        return start, core.start, min(core.start + most, start + view.length, core.end + 1)
-    margin = min(max(1, len(core) // 4), (most - len(core)) // 2)
-    begin, end = max(0, core.start - margin), min(instants, core.end + 1 + margin)
-    start = int(np.clip((begin + end - view.length) // 2, 0, max(0, instants - view.length)))
-    return start, begin, end
+    if len(core) < most:
+        margin = min(max(1, len(core) // 4), (most - len(core)) // 2)
+        begin, end = max(0, core.start - margin), min(instants, core.end + 1 + margin)
+        return fitted((begin + end - view.length) // 2, view, instants), begin, end
+    later = worst_part(core.course, most)
+    begin = core.start + later
+    room = view.length - most
+    start = fitted(begin - (room // 2 if later else room), view, instants)
+    return start, begin, min(begin + most, start + view.length, core.end + 1)
+
+
+def fitted(start: int, view: View, instants: int) -> int:
+    """The start nearest to `start` of a window within so many instants."""
+    return int(np.clip(start, 0, max(0, instants - view.length)))
+
+
+def worst_part(course: np.ndarray, length: int) -> int:
+    """Where in a core so many instants with the most evidence begin: at 0, if nearly as much of it is there."""
+    if len(course) <= length:
+        return 0
+    sums = np.convolve(course, np.ones(length), mode="valid")
+    return 0 if sums[0] >= NEARLY * sums.max() else int(np.argmax(sums))
 
 
 def overlapping(normal: Normals, strip: Strip, core: Core) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from anodiff.explain.band import Band
+from anodiff.explain.course import oddity
 from anodiff.explain.located import run_of
 
 FAR = 1.5
@@ -19,7 +20,6 @@ HARDLY = 0.99
 """Share of the draws that never leave the band as far."""
 STILL = 0.2
 """A channel stands still where it spans less than this share of what it was expected to."""
-RESTLESS = 2.0
 SHORTEST = 4
 UNLIKELY = 0.05
 
@@ -29,12 +29,13 @@ class Deed:
     """What a channel did.
 
     Attributes:
-        kind: "above", "below", "still", "swings", "restless", "category", "missing" or "course" (within its band).
+        kind: "above", "below", "still", "swings", "category", "missing"; where no instant is out of its band "mean",
+            "span", "steps" or "shift", or "course", which is none of these.
         since: First place of it in the scene; None where none says.
         until: Last one.
         at: Where it is farthest.
-        value: What was observed there; for "swings" the lowest and the highest, for "restless" the step.
-        low: What was expected there at least: of numbers the 5 % quantile, of categories the likeliest.
+        value: What was observed there: for "swings" the lowest and the highest, for "shift" how many instants late.
+        low: What was expected at least: of numbers the 5 % quantile, of categories the likeliest.
         high: The 95 % quantile.
         moved: Whether it went there; else it stayed where it was while something else was expected.
     """
@@ -77,8 +78,9 @@ def _number(band: Band, place: np.ndarray, least: float) -> Deed:
     span = slice(first, stop) if far and stop - first >= SHORTEST else slice(None)
     if _still(x[span], band.draws[:, place[span]], least):
         first, stop = _level(x, span, least)
-        ends = int(place[first]), int(place[stop - 1])
-        return Deed("still", *ends, ends[0], float(x[first:stop].mean()), *_range(q[:, first:stop]))
+        level, (low, high) = float(x[first:stop].mean()), _range(q[:, first:stop])
+        kind = "above" if level > high else "below" if level < low else "still"
+        return Deed(kind, int(place[first]), int(place[stop - 1]), int(place[first]), level, low, high)
     if far and min(u.max(), -u.min()) > max(limit, np.abs(u).max() / 3):
         return Deed("swings", since, until, int(place[first]), [float(x.min()), float(x.max())], *_range(q))
     if far:
@@ -87,10 +89,9 @@ def _number(band: Band, place: np.ndarray, least: float) -> Deed:
         moved = np.abs(away).max() > (q[4, at] - q[0, at]) / 2
         kind = "above" if u[at] > 0 else "below"
         return Deed(kind, since, until, int(place[at]), float(x[at]), float(q[0, at]), float(q[4, at]), bool(moved))
-    step, usual = (np.abs(np.diff(v, axis=-1)).mean(-1) if len(x) > 1 else None for v in (x, band.draws[:, place]))
-    if step is not None and usual is not None and step > RESTLESS * max(np.quantile(usual, 0.95), least):
-        low, high = np.quantile(usual, [0.05, 0.95])
-        return Deed("restless", None, None, int(place[0]), float(step), float(low), float(high))
+    odd = oddity(x, band.draws[:, place], least)
+    if odd is not None:
+        return Deed(odd.feature, None, None, int(place[0]), odd.value, odd.low, odd.high)
     return Deed("course", None, None, int(place[np.abs(u).argmax()]), float(x[np.abs(u).argmax()]), *_range(q))
 
 

@@ -45,9 +45,8 @@ def imagined(normal: Normals, x: Tensor, known: Tensor, stale: Tensor, seed: int
     offset, scale = _level(x, known, normal)
     seen = torch.where(known, (x - offset) / scale, 0)
     rows = None if normal.rows is None else _fresh(normal.rows, stale)
-    if rows is not None and len(rows) and not normal.raw:
-        rows = rows - _mean(rows, known)
     if rows is not None and len(rows):
+        rows = rows if normal.raw else rows - _mean(rows, known)
         draws = analogues(normal, rows, seen, known)
     elif normal.noisy is not None and normal.gaussian is not None:
         draws = moved(normal.noisy, unconditional(normal.gaussian, x.shape, DRAWS, generator), seen, known)
@@ -61,13 +60,13 @@ def imagined(normal: Normals, x: Tensor, known: Tensor, stale: Tensor, seed: int
 def analogues(normal: Normals, rows: Tensor, x: Tensor, known: Tensor) -> Tensor:
     """The rows `(m, width, points)` most like the known part of `x`, moved where a Gaussian is known."""
     far = (((rows - x) * known) ** 2).flatten(1).sum(1)
-    count = min(len(rows), DRAWS)
-    if normal.noisy is not None:
+    count, gaussian = min(len(rows), DRAWS), normal.noisy if normal.raw else normal.fitted(rows)
+    if gaussian is not None:
         count = min(count, max(20, int(BUDGET / (128 * normal.cells**2))))
     near = rows[far.topk(count, largest=False, sorted=True).indices]
-    if normal.noisy is None:
+    if gaussian is None:
         return near
-    return torch.where(normal.discrete[:, None], near, moved(normal.noisy, near, x, known))
+    return torch.where(normal.discrete[:, None], near, moved(gaussian, near, x, known))
 
 
 def moved(gaussian: Gaussian, draws: Tensor, x: Tensor, known: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from anodiff.explain.words import quoted
 UNITS = ((86_400_000_000, "day"), (3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"), (1_000, "ms"), (1, "µs"))
 MINUTE, DAY = 60_000_000, 86_400_000_000
 TINY = 1e-6
+FEATURES = {"mean": "averaged", "span": "spanned", "steps": "changed from instant to instant by"}
 
 
 def clock(micro: int, zone: str | None = None, step: int | None = None, like: int | None = None) -> str:
@@ -81,8 +82,8 @@ def rounded(value: float, width: float) -> str:
     return text.lstrip("-") if not any(c in "123456789" for c in text) else text
 
 
-def did(channel: str, deed: Deed, unit: str = "") -> str:
-    """What a channel did.
+def did(channel: str, deed: Deed, unit: str = "", step: int | None = None) -> str:
+    """What a channel did; `step` is the time between instants.
 
     >>> did("pressure", Deed("above", 3, 5, 4, 7.13, 4.93, 5.31), "bar")
     'pressure rose to 7.1 bar where 4.9 to 5.3 was expected'
@@ -94,11 +95,13 @@ def did(channel: str, deed: Deed, unit: str = "") -> str:
         return f"{channel} was {quoted(deed.value)} where {quoted(deed.low)} was expected"
     if deed.kind == "course":
         return f"{channel} took an unusual course{_within(deed, of)}"
+    if deed.kind == "shift":
+        count = instants(abs(int(deed.value)))
+        return f"{channel} ran {count if step is None else lasting(abs(int(deed.value)) * step)} {_side(deed.value)}"
     expected = f"where {ranged(deed.low, deed.high)} was expected"
     width = deed.high - deed.low
-    if deed.kind == "restless":
-        usual = ranged(deed.low, deed.high)
-        return f"{channel} changed by {rounded(deed.value, width)}{of} from instant to instant where {usual} is usual"
+    if deed.kind in FEATURES:
+        return f"{channel} {FEATURES[deed.kind]} {rounded(deed.value, width)}{of} {expected}"
     if deed.kind == "swings":
         return f"{channel} swung from {' to '.join(rounded(v, width) for v in deed.value)}{of} {expected}"
     verb = {"above": "rose to", "below": "fell to", "still": "stood still at"}[deed.kind]
@@ -133,6 +136,10 @@ def later(gap: int, unit: str) -> str:
     ('3 min later ', '3 min earlier ', 'at the same time ')
     """
     return "at the same time " if gap == 0 else f"{unit} {'later' if gap > 0 else 'earlier'} "
+
+
+def _side(shift: float) -> str:
+    return "late" if shift > 0 else "early"
 
 
 def _within(deed: Deed, of: str) -> str:

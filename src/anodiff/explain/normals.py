@@ -56,13 +56,16 @@ class Normals:
 
     @cached_property
     def noisy(self) -> Gaussian | None:
-        """The Gaussian of windows seen through a little noise; fitted to the rows where the detector has none."""
-        known = self.gaussian
-        if known is None and self.rows is not None and self.cells <= SOLVED and len(self.rows) > 1:
-            known = Gaussian.fit(self.rows, self.denoiser.schedule, shrinkage(len(self.rows), self.cells))
-        if known is None or not self.raw:
+        """The Gaussian of windows as they were, seen through a little noise; None where they are not known so."""
+        if not self.raw:
             return None
-        return Gaussian.spectral(known.mean, known.values + NOISE, known.vectors, known.rest + NOISE, known.schedule)
+        return noisy(self.gaussian) if self.gaussian is not None else self.fitted(self.rows)
+
+    def fitted(self, rows: Tensor | None) -> Gaussian | None:
+        """The same of rows `(m, width, points)`, if they have not too many cells."""
+        if rows is None or self.cells > SOLVED or len(rows) < 2:
+            return None
+        return noisy(Gaussian.fit(rows, self.denoiser.schedule, shrinkage(len(rows), self.cells)))
 
     @cached_property
     def discrete(self) -> Tensor:
@@ -71,6 +74,11 @@ class Normals:
         if self.rows is None or not whole:
             return torch.zeros(self.width, dtype=torch.bool)
         return torch.tensor([len(torch.unique(self.rows[:, c])) <= FEW for c in range(self.width)])
+
+
+def noisy(known: Gaussian) -> Gaussian:
+    """A Gaussian with a little noise in every direction."""
+    return Gaussian.spectral(known.mean, known.values + NOISE, known.vectors, known.rest + NOISE, known.schedule)
 
 
 def normals(timeline: Timeline) -> list[Normals]:

@@ -51,7 +51,7 @@ class Teller:
         at = _instants(strip.at, scene.places)
         blamed = [self._blame(name, core, scene, at, strip.entity) for name in scene.bands]
         first, last = _extent(core, strip.at, scene, blamed)
-        told = [e for e in blamed[1:] if e.share >= NEGLIGIBLE and e.deed.kind != "course"]
+        told = [e for e in blamed[1:] if e.share >= NEGLIGIBLE and e.deed.since is not None]
         more = int((core.parts[order[self.top :]] >= max(NEGLIGIBLE, core.parts.max() / 4)).sum())
         when, deeds = self._when(happening, first, last), self._deeds([blamed[0], *told], happening.track)
         return Moment(
@@ -75,7 +75,7 @@ class Teller:
         found, unit = deed(scene.bands[name], scene.hidden & near, float(least)), self.units.get(name, "")
         since, until = (None if p is None or at[p] < 0 else int(at[p]) for p in (found.since, found.until))
         share = float(core.parts[self.modality.columns.index(name)])
-        return Blame(name, share, found, since, until, unit, did(name, found, unit))
+        return Blame(name, share, found, since, until, unit, did(name, found, unit, self.modality.step_))
 
     def _when(self, happening: Happening, first: int, last: int) -> str:
         track = self.log.tracks[happening.track]
@@ -119,9 +119,10 @@ class Teller:
         if scene.whole:
             return []
         told = instants(int(scene.hidden.sum()))
+        which = "first" if scene.places[scene.hidden][0] <= core.start else "worst"
         return [
             f"the event spans {instants(len(core))}, more than {HIDDEN:.0%} of a window; what was expected is told of "
-            f"its first {told} only."
+            f"its {which} {told} only."
         ]
 
 
@@ -145,8 +146,8 @@ def _extent(core: Core, at: np.ndarray, scene: Scene, blamed: Sequence[Blame]) -
         return begin, end
     first = min(each.since for each in told if each.since is not None)
     last = max(first, *(each.until for each in told if each.until is not None))
-    last = last if scene.whole else max(last, end)
     inside = core.course[max(0, int(at[first]) - core.start) : max(0, int(at[last]) - core.start + 1)]
-    if inside.sum() < MOST * core.course.sum():
-        return min(first, begin), max(last, end)
-    return first, last
+    if scene.whole and inside.sum() >= MOST * core.course.sum():
+        return first, last
+    beginning = not scene.whole and int(scene.places[scene.hidden][0]) <= core.start
+    return first if beginning else min(first, begin), max(last, end)

@@ -1,5 +1,5 @@
-r"""Do the series still look like those of fit? For each channel the level of windows outside alarms, held against those
-of windows of fit,
+r"""Do the series still look like those of fit? For each channel the level of windows, short alarms aside, held
+against those of windows of fit,
 
 .. math:: \text{moved} = \frac{|\{w : \bar x_w \notin [q_{0.005}, q_{0.995}]\}|}{|\{w\}|} ,
 
@@ -22,7 +22,9 @@ from anodiff.report.series_overview import axis_of
 from anodiff.types import JSON, Misfit
 
 NOTABLE = 0.2
-"""Share of the windows outside alarms beyond which a channel has moved."""
+"""Share of the windows beyond which a channel has moved."""
+LASTING = 10
+"""An alarm of more windows than that is no event but may be a drift."""
 FEWEST = 5
 SHOWN = 3
 POINTS = 60
@@ -95,13 +97,13 @@ def _usual(detector: SeriesDetector) -> tuple[int, np.ndarray]:
 
 
 def _levels(told: Told, i: int, strip: Strip, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means `(k, width)` of windows end to end, where they begin on the axis, and which are outside alarms."""
+    """Means `(k, width)` of windows end to end, where they begin on the axis, and which are in no short alarm."""
     count = max(1, len(strip) // length)
     size = min(length, len(strip))
     x = Laid.of(strip).x[: count * size].reshape(count, size, -1).mean(1).double().numpy()
     loud = torch.zeros(len(strip), dtype=torch.bool)
     for each in told.found:
-        if each.track == i:
+        if each.track == i and each.event.length <= LASTING * length:
             loud[int(strip.at[each.event.start]) : int(strip.at[each.event.end]) + 1] = True
     seen = strip.known.any(1)[: count * size].reshape(count, size).float().mean(1) > 0.5
     quiet = ~loud[: count * size].reshape(count, size).any(1) & seen

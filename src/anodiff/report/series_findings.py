@@ -209,7 +209,8 @@ def _drawn(told: Told, each: Moment, numeric: Sequence[str]) -> JSON:
     track, known = told.log.tracks[each.happening.track], each.to_dict()
     axis, inside = axis_of(track), each.instants[each.instants >= 0]
     first, last = (int(inside[0]), int(inside[-1])) if len(inside) else (each.start, each.end)
-    first, last = min(first, each.start), max(last, each.end)
+    if each.end - each.start <= 2 * (last - first):
+        first, last = min(first, each.start), max(last, each.end)
     aside = int(ASIDE * (last - first)) + 1
     shown = slice(max(0, first - aside), min(len(track), last + aside + 1), max(1, (last - first) // DRAWN))
     lines: dict[str, JSON] = {}

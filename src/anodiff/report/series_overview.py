@@ -81,7 +81,7 @@ def _track(told: Told, moments: Sequence[Moment], i: int, numeric: Sequence[str]
         "track": i,
         "entity": track.entity,
         "clock": track.times is not None,
-        "span": span,
+        "span": list(span),
         "threshold": threshold,
         "score": envelope(place, told.scores[i], span, columns),
         "channels": channels,

@@ -86,10 +86,11 @@ def _still(drift: JSON | None) -> JSON | None:
     moved, words = drift["moved"], drift["scores"]["words"]
     if moved:
         more = ", ..." if len(moved) > 3 else ""
+        share = drift["channels"][0]["moved"]
         return {
             "good": False,
-            "text": f"The level of {', '.join(moved[:3])}{more} has moved, even outside alarms: if that is the new "
-            "normal, fit again.",
+            "text": f"The level of {', '.join(moved[:3])}{more} is beyond that of fit for {100 * share:.0f} % of the "
+            "time, short alarms aside: if that is the new normal, fit again.",
         }
     if words:
         return {"good": not drift["scores"]["known"], "text": _capital(words)}
