@@ -1,6 +1,7 @@
 """One instant of a series, as somebody hands it over: a number, a few of them, or channels by name."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def reading(values: Any, channels: Sequence[str]) -> Table:
         check_columns(channels, [*channels, *named])
         given = [named.get(name) for name in channels]
     else:
-        given = list(values) if isinstance(values, Iterable) and np.ndim(values) and not _word(values) else [values]
+        given = list(values) if isinstance(values, list | tuple) or getattr(values, "ndim", 0) else [values]
     if len(given) != len(channels):
         names = ", ".join(channels[:10])
         raise Unreadable(
@@ -58,15 +59,14 @@ def stamp_of(time: Any) -> int:
     return int(instants(column, "time")[0][0])
 
 
-def _word(values: Any) -> bool:
-    return isinstance(values, str | bytes)
-
-
 def _cell(value: Any, name: str) -> pa.Array:
     plain = value.item() if isinstance(value, np.generic) else value
-    if plain is None or plain != plain:
+    if plain is None or (isinstance(plain, float) and math.isnan(plain)):
         return pa.nulls(1)
     try:
-        return pa.array([plain])
+        cell = pa.array([plain])
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        raise Unreadable(f"channel {name} holds {plain!r}, which is no reading; give a number or a text.") from None
+        cell = pa.array([[]])
+    if pa.types.is_nested(cell.type):
+        raise Unreadable(f"channel {name} holds {plain!r}, which is no reading; give a number or a text.")
+    return cell
