@@ -146,6 +146,13 @@ class TestUse:
         assert 690 <= detector.decision_function(broken()).argmax() <= 740
 
 
+    def test_less_time_is_fewer_steps(self) -> None:
+        hurried = anodiff.Detector("series", max_seconds=0.05).fit(wave())
+        assert hurried.model_.recipe.denoisers["learnt"].steps < 300
+        again = anodiff.Detector("series", recipe=hurried.model_.recipe).fit(wave())
+        assert np.array_equal(hurried.decision_scores_, again.decision_scores_)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 class TestSaving:
     def test_scores_survive(self, one: anodiff.Detector, many: anodiff.Detector, tmp_path: Path) -> None:

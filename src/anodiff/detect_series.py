@@ -99,7 +99,8 @@ class SeriesDetector(BaseEstimator):
         chosen = recipe(auto if isinstance(self.recipe, str) and self.recipe == "auto" else self.recipe, self.changes)
         strips = [modality.strip(track) for track in log.tracks]
         share = 0.0 if self.contamination == "auto" else float(cast(Any, self.contamination))
-        told = yield from tell(chosen, modality, strips, int(self.seed), share)
+        left = None if self.max_seconds is None else self.max_seconds - (time.perf_counter() - began)
+        told = yield from tell(chosen, modality, strips, int(self.seed), share, left)
         facts = {
             "asked": chosen.model_dump(mode="json"),
             "rows_seen": sum(map(len, log.tracks)),

@@ -18,6 +18,7 @@ from anodiff.modalities.windows import View, over, smoothed
 from anodiff.recipes.grow import Progress, networks
 from anodiff.recipes.knowing import Knowing
 from anodiff.recipes.learn import Tally
+from anodiff.recipes.pace import paced
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.windowed import FOLDS, Places, grow_windowed, left_out_windowed, resolved, smoothing
 from anodiff.scores.base import AnomalyScore
@@ -53,7 +54,12 @@ class Told:
 
 
 def tell(
-    recipe: Recipe, modality: Series, strips: Sequence[Strip], seed: int, set_aside: float = 0.0
+    recipe: Recipe,
+    modality: Series,
+    strips: Sequence[Strip],
+    seed: int,
+    set_aside: float = 0.0,
+    max_seconds: float | None = None,
 ) -> Generator[Progress, None, Told]:
     """Carry out a recipe of series: yields progress, returns what was learnt.
 
@@ -75,8 +81,10 @@ def tell(
                 f"{sum(map(len, strips)):,} instants hold {place.count()} windows of {views[name].length} that were "
                 f"observed; give a longer series, or a shorter window."
             )
-    tally = Tally(sum(spec.steps for spec in networks(recipe)) * (FOLDS + 1))
     knowing = Knowing(len(modality.entities_), modality.cycles_)
+    if max_seconds is not None:
+        recipe = paced(recipe, places, knowing, max_seconds, seed)
+    tally = Tally(sum(spec.steps for spec in networks(recipe)) * (FOLDS + 1))
     left_out, doubts = yield from tally.told(left_out_windowed(recipe, places, knowing, seed), "calibrating")
     panel, members = yield from tally.told(grow_windowed(recipe, places, knowing, seed, doubts), "learning")
     scales = {
