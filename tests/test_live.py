@@ -76,7 +76,10 @@ class TestEqualToOffline:
         new = waves(400, 1, 1)[:, 0]
         wanted = one.decision_function(new, causal=True)
         stream = one.stream()
-        assert close(np.array([stream.push(value).score for value in new.tolist()]), wanted)
+        said = [stream.push(value) for value in new.tolist()]
+        assert close(np.array([each.score for each in said]), wanted)
+        assert np.allclose([each.p_value for each in said], one.p_value(new, causal=True), rtol=1e-3)
+        assert [each.alarm for each in said] == (one.predict(new, causal=True) == 1).tolist()
         assert close(one.stream().extend(new), wanted)
 
     def test_events_are_those_of_the_whole_series(self, plain: SeriesDetector) -> None:

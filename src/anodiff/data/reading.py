@@ -31,7 +31,7 @@ def reading(values: Any, channels: Sequence[str]) -> Table:
         check_columns(channels, [*channels, *named])
         given = [named.get(name) for name in channels]
     else:
-        given = list(values) if isinstance(values, list | tuple) or getattr(values, "ndim", 0) else [values]
+        given = list(values) if isinstance(values, list | tuple) or getattr(values, "ndim", 0) > 0 else [values]
     if len(given) != len(channels):
         names = ", ".join(channels[:10])
         raise Unreadable(
