@@ -231,7 +231,7 @@ def _resolved(name: str, value: Any) -> Any:
     if name in NAMED and isinstance(value, str):
         return _found(NAMED[name], value, name)
     if name in MADE and isinstance(value, dict):
-        settings: JSON = dict(value)
+        settings: JSON = {key: _resolved(key, inner) for key, inner in value.items()}
         use = str(settings.pop("use", None))
         return _made(_found(MADE[name], use, name), settings, f"{name} {use}")
     return value

@@ -2,9 +2,12 @@ r"""What windows say, at instants.
 
 A score judges windows; an instant is judged by all windows that cover it, or causally by the one that ends there:
 
-.. math:: a_t = \frac{\sum_{i : t \in w_i} a(w_i)[t]}{|\{i : t \in w_i\}|}, \qquad a^\text{causal}_t = a(w_{t-L+1})[t] .
+.. math:: a_t = \frac{\sum_{i : t \in w_i} a(w_i)[t]}{\sum_{i : t \in w_i} e_{t - i}}, \qquad
+          a^\text{causal}_t = a(w_{t-L+1})[t] .
 
-:math:`a(w)[t]` is the window's total, or what its map says of t.
+:math:`a(w)[t]` is the window's total, and e is 1; or it is what its map says of t, and :math:`e_k` what maps say of the
+k-th instant of a window in the mean, on a scale on which the mean of e is 1. Far from the ends of a strip the sum of e
+is the number of windows. At its ends an instant is at some places in a window alone, where errors may be larger.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,8 +20,6 @@ from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.windows import View, overlaid, spread
 from anodiff.scores.base import AnomalyScore
-from anodiff.scores.patterns import Patterns
-
 
 HELD = 2**19
 """Numbers."""
@@ -29,43 +30,38 @@ class Ledger:
 
     def __init__(self, instants: int, view: View, read: str, root: bool = False) -> None:
         self.view, self.read, self.root = view, read, root
-        self.total, self.count = np.zeros(instants), np.zeros(instants)
+        self.total, self.begin = np.zeros(instants), np.zeros(instants)
         self.ends = np.full(instants, np.nan)
+        self.profile = np.zeros(view.length)
 
-    def add(
-        self,
-        start: int,
-        totals: np.ndarray,
-        maps: np.ndarray | None,
-        judged: np.ndarray,
-        stride: int = 1,
-        about: np.ndarray | None = None,
-    ) -> None:
+    def add(self, start: int, totals: np.ndarray, maps: np.ndarray | None, judged: np.ndarray, stride: int = 1) -> None:
         """Windows from `start` on: totals `(n,)`, maps by instant `(n, length)` where they are read, which count.
 
-        Between windows that lie `stride` apart, the last one stands at the ends. Maps may be `about` some of the
-        instants of a window alone `(length,)`.
+        Between windows that lie `stride` apart, the last one stands at the ends.
         """
         length, n = self.view.length, (len(totals) - 1) * stride + 1
         where = slice(start, start + n + length - 1)
-        last, counted = totals if maps is None else maps[:, -1], np.zeros(n)
+        last = totals if maps is None else maps[:, -1]
         for beside in range(stride):
             place = start + length - 1 + beside + stride * np.flatnonzero(judged)
             inside = place < len(self.ends)
             self.ends[place[inside]] = last[judged][inside]
-        counted[::stride] = judged
-        self.count[where] += np.convolve(counted, np.ones(length) if about is None else about)
+        self.begin[start : start + n : stride] += judged
         if maps is None:
             laid = np.zeros(n)
             laid[::stride] = np.where(judged, totals, 0.0)
             self.total[where] += np.convolve(laid, np.ones(length))
         else:
-            kept = torch.from_numpy(np.where(judged[:, None], maps, 0.0))[:, None, :]
-            self.total[where] += overlaid(kept, stride)[:, 0].numpy()
+            kept = np.where(judged[:, None], maps, 0.0)
+            self.profile += kept.sum(0)
+            self.total[where] += overlaid(torch.from_numpy(kept[:, None, :]), stride)[:, 0].numpy()
 
     def covered(self) -> np.ndarray:
-        """The mean over the windows that cover each instant `(G,)`; NaN where none does."""
-        return np.where(self.count > 0.5, self.total / np.maximum(self.count, 1), np.nan)
+        """The mean over the windows that cover each instant `(G,)`; NaN where none says anything of it."""
+        mean = self.profile.mean()
+        about = self.profile / mean if mean > 0 else np.ones(self.view.length)
+        weight = np.convolve(self.begin, about)[: len(self.total)]
+        return np.asarray(np.divide(self.total, weight, out=np.full(len(weight), np.nan), where=weight > 0))
 
 
 def judge(
@@ -90,22 +86,12 @@ def judge(
             given["itself"] = itself[start:stop:stride]
         with torch.no_grad():
             evidence = question(denoiser, windows.double(), **given)
-        maps, about = None, None
+        maps = None
         if ledger.read == "map":
-            about = spoken(question, windows.shape[1:], ledger.view)
             maps = spread(evidence.map.detach().sum(1), ledger.view.edges()).double().numpy()
         totals = evidence.total.detach().double().numpy()
         totals = np.sqrt(np.maximum(totals, 0)) if ledger.root else totals
-        ledger.add(start, totals, maps, judged[start:stop:stride], stride, about)
-
-
-def spoken(question: AnomalyScore, event: torch.Size, view: View) -> np.ndarray | None:
-    """Which instants of a window `(length,)` a score speaks of: what a forecast is given, it says nothing of."""
-    patterns = getattr(question, "patterns", None)
-    if not isinstance(patterns, Patterns) or patterns.whole:
-        return None
-    points = patterns(event).any(0).any(0).double().numpy()
-    return np.repeat(points, np.diff(view.edges()))
+        ledger.add(start, totals, maps, judged[start:stop:stride], stride)
 
 
 def batch(coordinates: int) -> int:
