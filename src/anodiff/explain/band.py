@@ -31,7 +31,7 @@ HIDDEN = 0.75
 """Share of a window that may be hidden."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Band:
     """One channel over a window of n instants.
 
@@ -58,7 +58,7 @@ class Band:
         return [(names[counts.argmax()], float(counts.max() / counts.sum())) for names, counts in found]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """An event with some of what was around.
 

@@ -20,7 +20,7 @@ MOST = 5
 """Causes that are looked for in one alarm."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cause:
     """A core, and the part of an alarm that it explains; `within` is the alarm, if there was a worse cause in it."""
 

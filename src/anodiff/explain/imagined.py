@@ -29,6 +29,8 @@ BUDGET = 2e10
 WIDEN = 1.25
 """Draws are spread so much more: left as they are, nine tenths of them cover 8 in 10 readings of held-out normals."""
 SAME = 1e-3
+FARTHEST = 5.0
+"""So many standard deviations out, if no window is known."""
 
 
 def imagined(normal: Normals, x: Tensor, known: Tensor, stale: Tensor, seed: int = 0) -> Tensor:
@@ -43,7 +45,7 @@ def imagined(normal: Normals, x: Tensor, known: Tensor, stale: Tensor, seed: int
     """
     generator = torch.Generator().manual_seed(seed)
     offset, scale = _level(x, known, normal)
-    seen = torch.where(known, (x - offset) / scale, 0)
+    seen = torch.where(known, _bounded((x - offset) / scale, normal), 0)
     rows = None if normal.rows is None else _fresh(normal.rows, stale)
     if rows is not None and len(rows):
         rows = rows if normal.raw else rows - _mean(rows, known)
@@ -54,7 +56,7 @@ def imagined(normal: Normals, x: Tensor, known: Tensor, stale: Tensor, seed: int
         draws = walks(normal, seen, known, generator, seed)
     middle = draws.median(0).values
     spread = torch.where(normal.discrete[:, None], 1.0, WIDEN)
-    return torch.where(known, seen, middle + spread * (draws - middle)) * scale + offset
+    return torch.where(known, x, (middle + spread * (draws - middle)) * scale + offset)
 
 
 def analogues(normal: Normals, rows: Tensor, x: Tensor, known: Tensor) -> Tensor:
@@ -92,6 +94,15 @@ def walks(normal: Normals, x: Tensor, known: Tensor, generator: torch.Generator,
     noise = torch.randn(seen.shape, generator=generator, dtype=seen.dtype)
     start = normal.denoiser.schedule.perturb(seen, times[0], noise)
     return walked(DDPM(held(normal.denoiser, seen, there), times, seed=seed), start)
+
+
+def _bounded(x: Tensor, normal: Normals) -> Tensor:
+    """What is around, no farther out than normal windows are: beyond them nobody knows what follows from it."""
+    if normal.rows is None:
+        return x.clamp(-FARTHEST, FARTHEST)
+    low, high = normal.rows.amin((0, 2))[:, None], normal.rows.amax((0, 2))[:, None]
+    room = (high - low) / 10
+    return torch.minimum(torch.maximum(x, low - room), high + room)
 
 
 def _level(x: Tensor, known: Tensor, normal: Normals) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ SHORTEST_GAP = 5
 """Instants without evidence that never cut a core in two."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Core:
     """The instants of an event that made it one.
 

@@ -13,7 +13,7 @@ from anodiff.happening import Happening
 from anodiff.types import JSON
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Blame:
     """A channel's part in an event.
 
@@ -36,7 +36,7 @@ class Blame:
     words: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moment:
     """An event, explained; `start`, `end`, `since`, `until` count the instants of the track.
 

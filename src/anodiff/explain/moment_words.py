@@ -42,7 +42,7 @@ def lasting(micro: int) -> str:
             finer = UNITS[i + 1][0] if i + 1 < len(UNITS) else 1
             many, rest = divmod(round(micro / finer) * finer, size)
             tail = f" {rest // finer} {UNITS[i + 1][1]}" if rest else ""
-            return f"{many} {name}{'s' * (name == 'day' and many > 1)}{tail}"
+            return f"{many:,} {name}{'s' * (name == 'day' and many > 1)}{tail}"
     return "0 s"
 
 

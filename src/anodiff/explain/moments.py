@@ -59,7 +59,7 @@ def moments(
     return explained(detector, told, top=top, most=most, units=units)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Told:
     """A log that was judged.
 

@@ -26,7 +26,7 @@ FEW = 10
 """A coordinate of at most so many values takes no other."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Normals:
     """Normal windows of one view.
 

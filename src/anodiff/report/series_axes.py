@@ -7,24 +7,29 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 INK, SOFT, FAINT = "#1b2733", "#566573", "#d9e1e8"
 EXPECTED, ALARM, EVENT, NAIVE = "#0072b2", "#d55e00", "#e69f00", "#cc79a7"
 DAY = 86_400e6
-WIDTH = 9.6
+LONGEST = 48
+"""Letters of a name that are written."""
+WIDTH, ASIDE, ABOVE, BELOW, GAP = 9.6, 0.95, 0.28, 0.5, 0.34
+"""Of pictures, in inches: the width, and what is left for labels at the left, above, below and between panels."""
 
 
-def stacked(heights: Sequence[float], width: float = WIDTH) -> tuple[Figure, list[Axes]]:
-    """A figure of panels above each other that share their axis of time; heights and width in inches."""
-    layout = ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.02)
-    figure = Figure(figsize=(width, sum(heights) + 0.45), layout=layout)
+def stacked(heights: Sequence[float], width: float = WIDTH, above: float = ABOVE) -> tuple[Figure, list[Axes]]:
+    """A figure of panels above each other that share their axis of time; heights, width and room above in inches."""
+    tall = sum(heights) + GAP * (len(heights) - 1) + above + BELOW
+    figure = Figure(figsize=(width, tall))
     found = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=list(heights))
+    figure.subplots_adjust(
+        left=ASIDE / width, right=1 - 0.12 / width, bottom=BELOW / tall, top=1 - above / tall,
+        hspace=GAP * len(heights) / sum(heights),
+    )  # fmt: skip
     axes: list[Axes] = list(found[:, 0])
     for each in axes:
         plain(each)
-    figure.align_ylabels(axes)
     return figure, axes
 
 
@@ -68,14 +73,14 @@ def zone_of(zone: str | None) -> dt.tzinfo:
 
 
 def named(axes: Axes, name: str, unit: str = "") -> None:
-    """What the vertical axis shows, and in which unit."""
-    text = name if len(name) <= 22 else f"{name[:21]}…"
-    axes.set_ylabel(f"{text}\n[{unit}]" if unit else text, fontsize=9, color=INK)
+    """Above the axes, what they show, and in which unit."""
+    text = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    axes.set_title(f"{text} [{unit}]" if unit else text, loc="left", fontsize=9, fontweight="bold", color=INK, pad=3)
 
 
 def levelled(axes: Axes, levels: Sequence[str]) -> None:
     """Categories as ticks."""
-    axes.set_yticks(range(len(levels)), [level if len(level) <= 14 else f"{level[:13]}…" for level in levels])
+    axes.set_yticks(range(len(levels)), [level if len(level) <= 12 else f"{level[:11]}…" for level in levels])
     axes.set_ylim(-0.5, len(levels) - 0.5)
 
 

@@ -3,7 +3,7 @@ against those of windows of fit,
 
 .. math:: \text{moved} = \frac{|\{w : \bar x_w \notin [q_{0.005}, q_{0.995}]\}|}{|\{w\}|} ,
 
-and for the scores the change-point test of `alarms.follow`.
+and likewise for the scores, block by block, those of the held-out stretches.
 """
 
 from collections.abc import Sequence
@@ -11,34 +11,31 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from anodiff.alarms.follow import Follower
-from anodiff.alarms.rates import PER
 from anodiff.detect_series import SeriesDetector
 from anodiff.explain.moments import Told
 from anodiff.explain.normals import normals
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Strip
 from anodiff.report.series_overview import axis_of
-from anodiff.types import JSON, Misfit
+from anodiff.types import JSON
 
 NOTABLE = 0.2
 """Share of the windows beyond which a channel has moved."""
 LASTING = 10
 """An alarm of more windows than that is no event but may be a drift."""
 FEWEST = 5
+HIGH = 0.05
 SHOWN = 3
 POINTS = 60
-FOLLOWED = 100_000
-"""Instants of scores that are followed."""
 
 
 def drift(detector: SeriesDetector, told: Told) -> JSON:
-    """What moved: channels, largest share of moved windows first, and what is said of the scores."""
+    """What moved: channels, largest share of moved windows first, and scores."""
     channels = levels(detector, told)
     return {
         "channels": channels,
         "moved": [each["name"] for each in channels if each["moved"] > NOTABLE],
-        "scores": followed(detector, told),
+        "scores": moved_scores(detector, told),
     }
 
 
@@ -69,19 +66,31 @@ def levels(detector: SeriesDetector, told: Told) -> list[JSON]:
     return sorted(facts, key=lambda fact: -float(str(fact["moved"])))
 
 
-def followed(detector: SeriesDetector, told: Told) -> JSON:
-    """What the change-point test says of the scores of the longest track."""
-    rate = (detector.false_alarm_rate_ if told.rate is None else told.rate) * PER
-    longest = max(range(len(told.scores)), key=lambda i: len(told.scores[i]))
-    scores = told.scores[longest][:FOLLOWED]
-    try:
-        follower = Follower(detector.alarm_(told.causal), rate)
-    except Misfit as error:
-        return {"known": False, "words": f"whether scores drift is not known: {error}", "since": None}
-    said = follower.push(scores)
-    if not said:
-        return {"known": True, "words": "", "since": None}
-    return {"known": True, "words": said[0].words, "since": int(said[0].since), "track": longest}
+def moved_scores(detector: SeriesDetector, told: Told) -> JSON:
+    """The share of blocks, but for short alarms, whose median score is that of the highest `HIGH` held-out instants.
+
+    Not known where fewer than `FEWEST` blocks are judged.
+    """
+    alarm = detector.alarm_(told.causal)
+    length = max(alarm.block_, detector.model_.longest + detector.model_.smooth)
+    calm = [scores[~_loud(told, i, len(scores), length)] for i, scores in enumerate(told.scores)]
+    now = np.array([np.median(part) for each in calm for part in _blocks(each, length)])
+    limit = float(np.quantile(np.concatenate(alarm.stretches_), 1 - HIGH))
+    known = len(now) >= FEWEST
+    return {"known": known, "higher": float((now > limit).mean()) if known else 0.0}
+
+
+def _blocks(scores: np.ndarray, length: int) -> list[np.ndarray]:
+    return [scores[i : i + length] for i in range(0, len(scores) - length + 1, length)]
+
+
+def _loud(told: Told, i: int, instants: int, length: int, at: np.ndarray | None = None) -> np.ndarray:
+    """Which of so many instants of a track, or of its grid, are in an alarm of at most `LASTING` windows."""
+    loud, at = np.zeros(instants, bool), np.arange(instants) if at is None else at
+    for each in told.found:
+        if each.track == i and each.event.length <= LASTING * length:
+            loud[int(at[each.event.start]) : int(at[each.event.end]) + 1] = True
+    return loud
 
 
 def _usual(detector: SeriesDetector) -> tuple[int, np.ndarray]:
@@ -101,10 +110,7 @@ def _levels(told: Told, i: int, strip: Strip, length: int) -> tuple[np.ndarray, 
     count = max(1, len(strip) // length)
     size = min(length, len(strip))
     x = Laid.of(strip).x[: count * size].reshape(count, size, -1).mean(1).double().numpy()
-    loud = torch.zeros(len(strip), dtype=torch.bool)
-    for each in told.found:
-        if each.track == i and each.event.length <= LASTING * length:
-            loud[int(strip.at[each.event.start]) : int(strip.at[each.event.end]) + 1] = True
+    loud = torch.from_numpy(_loud(told, i, len(strip), length, strip.at))
     seen = strip.known.any(1)[: count * size].reshape(count, size).float().mean(1) > 0.5
     quiet = ~loud[: count * size].reshape(count, size).any(1) & seen
     first = np.searchsorted(strip.at, np.arange(count) * size)

@@ -6,7 +6,7 @@ r"""A series as it is seen from far: per column of the picture the lowest and th
 so that no spike is lost and a million instants draw as fast as a thousand.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -69,12 +69,13 @@ def numbers_of(track: Track, name: str, numeric: Sequence[str]) -> tuple[np.ndar
 
 
 def _track(told: Told, moments: Sequence[Moment], i: int, numeric: Sequence[str], threshold: float, most: int) -> JSON:
-    track, own = told.log.tracks[i], [m for m in moments if m.happening.track == i]
+    track = told.log.tracks[i]
+    own = [(k, m) for k, m in enumerate(moments, 1) if m.happening.track == i]
     place = axis_of(track)
     span = (float(place[0]), float(place[-1])) if len(place) else (0.0, 1.0)
     columns = min(COLUMNS, max(1, len(place)))
     channels = []
-    for name in telling(own or moments, told.log.names, most):
+    for name in telling([m for _, m in own] or moments, told.log.names, most):
         values, levels = numbers_of(track, name, numeric)
         channels.append({"name": name, "levels": levels, **envelope(place, values, span, columns)})
     return {
@@ -86,25 +87,9 @@ def _track(told: Told, moments: Sequence[Moment], i: int, numeric: Sequence[str]
         "score": envelope(place, told.scores[i], span, columns),
         "channels": channels,
         "alarms": [_between(place, each.event.start, each.event.end) for each in told.found if each.track == i],
-        "events": [
-            {"number": moments.index(m) + 1, **_between(place, m.start, m.end)} for m in own
-        ],
-    }  # fmt: skip
+        "events": [{"number": k, **_between(place, m.start, m.end)} for k, m in own],
+    }
 
 
 def _between(place: np.ndarray, start: int, end: int) -> JSON:
     return {"from": float(place[start]), "to": float(place[end])}
-
-
-def events_table(moments: Sequence[Moment], when: Mapping[int, str]) -> list[JSON]:
-    """A line per event: when, how bad, which channels."""
-    return [
-        {
-            "number": i + 1,
-            "when": when[i],
-            "score": m.happening.event.score,
-            "p_value": m.happening.event.p_value,
-            "channels": [each.channel for each in m.blamed[:3]],
-        }
-        for i, m in enumerate(moments)
-    ]

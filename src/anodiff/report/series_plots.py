@@ -28,6 +28,8 @@ from anodiff.report.series_axes import (
 )
 from anodiff.types import JSON
 
+DENSE, DIM = 0.3, "#7d93a8"
+"""Share of the height that columns fill from which on they are drawn in a softer colour, and that colour."""
 NARROWEST = 0.004
 """Least width of a shaded event, as a share of the axis."""
 
@@ -54,7 +56,7 @@ def overview_plot(track: JSON, zone: str | None, units: JSON) -> str:
 def zoom_plot(event: JSON, zone: str | None) -> str:
     """An event from near: what was read, what was expected, and where it is out of that."""
     blamed = [each for each in event["channels"] if each["channel"] in event["lines"]]
-    figure, axes = stacked([1.75, *[1.35] * (len(blamed) - 1)])
+    figure, axes = stacked([1.75, *[1.3] * (len(blamed) - 1)], above=0.52)
     axis, scene = (place(event[name], event["clock"]) for name in ("axis", "scene"))
     begin, end = place(event["span"], event["clock"])
     least = NARROWEST * (axis[-1] - axis[0])
@@ -63,9 +65,10 @@ def zoom_plot(event: JSON, zone: str | None) -> str:
         panel.axvspan(begin - least, end + least, color=EVENT, alpha=0.18, lw=0)
         _expected(panel, scene, np.array(event["expected"]["hidden"]), band, line["levels"])
         read = np.array([math.nan if v is None else v for v in line["read"]], float)
-        panel.plot(axis, read, color=INK, lw=1.1, marker="." if len(axis) < 150 else None, ms=3, label="read")
+        style, dot = "steps-mid" if line["levels"] else "default", "." if len(axis) < 150 else None
+        panel.plot(axis, read, color=INK, lw=1.1, marker=dot, ms=3, drawstyle=style, label="read")
         named(panel, each["channel"], line["unit"])
-        panel.set_title(f"{100 * each['share']:.0f} % of the evidence", loc="right", fontsize=8.5, color=SOFT, pad=3)
+        panel.set_title(f"{100 * each['share']:.0f} % of the evidence", loc="right", fontsize=8.5, color=SOFT, pad=2)
         if line["levels"]:
             levelled(panel, line["levels"])
     axes[0].set_xlim(axis[0], axis[-1] if axis[-1] > axis[0] else axis[0] + 1)
@@ -106,7 +109,7 @@ def calibration_plot(points: Sequence[JSON], wanted: float) -> str:
 
 def drift_plot(channels: Sequence[JSON], zone: str | None, units: JSON) -> str:
     """Levels over time of a few channels, and those that windows of fit had."""
-    figure, axes = stacked([0.95] * len(channels), width=5.6)
+    figure, axes = stacked([0.95] * len(channels), width=5.6, above=0.25)
     for panel, each in zip(axes, channels, strict=True):
         low, middle, high = each["usual"]
         panel.axhspan(low, high, color=EXPECTED, alpha=0.15, lw=0)
@@ -123,7 +126,7 @@ def _scored(axes: Axes, track: JSON, clock: bool) -> None:
     threshold = track["threshold"]
     if threshold <= 0 or not math.isfinite(threshold):
         _filled(axes, track["score"], place(track["span"], clock), INK)
-        named(axes, "score")
+        axes.set_ylabel("score", fontsize=9)
         return
     squeezed = {k: [_squeezed(v, threshold) for v in track["score"][k]] for k in ("low", "high")}
     _filled(axes, squeezed, place(track["span"], clock), INK)
@@ -134,7 +137,7 @@ def _scored(axes: Axes, track: JSON, clock: bool) -> None:
     axes.set_yticks(ticks, ["0", "alarm", *(f"×{10**d:,}" if d < 5 else f"×1e{d}" for d in decades)])
     axes.get_yticklabels()[1].set_color(ALARM)
     axes.set_ylim(min(0.0, *(v for v in squeezed["low"] if v is not None)) - 0.05, max(1.25, top * 1.04))
-    named(axes, "score")
+    axes.set_ylabel("score", fontsize=9)
 
 
 def _squeezed(value: float | None, threshold: float) -> float | None:
@@ -150,9 +153,11 @@ def _filled(axes: Axes, envelope: JSON, span: np.ndarray, colour: str) -> None:
     edges = np.linspace(span[0], span[1] if span[1] > span[0] else span[0] + 1, len(low) + 1)
     x = (edges[1:] + edges[:-1]) / 2
     seen = np.isfinite(low)
-    joined = _bridged(seen)
-    axes.fill_between(x, low, high, where=seen, color=colour, lw=0.6, interpolate=False)
-    axes.plot(x[joined], ((low + high) / 2)[joined], color=colour, lw=0.6)
+    joined, room = _bridged(seen), np.nanmax(high) - np.nanmin(low) if seen.any() else 0.0
+    dense = bool(seen.any()) and float(np.nanmedian(high - low)) > DENSE * room
+    axes.fill_between(x, low, high, where=seen, color=DIM if dense else colour, lw=0.6, interpolate=False)
+    if not dense:
+        axes.plot(x[joined], ((low + high) / 2)[joined], color=colour, lw=0.6)
 
 
 def _bridged(seen: np.ndarray) -> np.ndarray:
@@ -181,7 +186,7 @@ def _expected(axes: Axes, x: np.ndarray, hidden: np.ndarray, band: JSON, levels:
     if "likeliest" in band:
         place_of = {level: i for i, level in enumerate(levels)}
         y = np.array([place_of.get(name, math.nan) for name in band["likeliest"]])
-        axes.plot(x[hidden], y[hidden], color=EXPECTED, lw=4, alpha=0.45, label="expected")
+        axes.plot(x[hidden], y[hidden], color=EXPECTED, lw=4, alpha=0.45, drawstyle="steps-mid", label="expected")
         return
     q = np.array([[math.nan if v is None else v for v in row] for row in band["expected"]])
     near = hidden.copy()
@@ -201,7 +206,7 @@ def _legend(axes: Axes) -> None:
     order = sorted(range(len(handles[1])), key=lambda i: handles[1][i] != "read")
     axes.legend(
         [handles[0][i] for i in order], [handles[1][i] for i in order], frameon=False, fontsize=8.5, ncols=len(order),
-        loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.1, handlelength=1.6, columnspacing=1.4,
+        loc="lower left", bbox_to_anchor=(0, 1.1), borderaxespad=0.1, handlelength=1.6, columnspacing=1.4,
     )  # fmt: skip
 
 
