@@ -78,9 +78,8 @@ def _number(band: Band, place: np.ndarray, least: float) -> Deed:
     span = slice(first, stop) if far and stop - first >= SHORTEST else slice(None)
     if _still(x[span], band.draws[:, place[span]], least):
         first, stop = _level(x, span, least)
-        level, (low, high) = float(x[first:stop].mean()), _range(q[:, first:stop])
-        kind = "above" if level > high else "below" if level < low else "still"
-        return Deed(kind, int(place[first]), int(place[stop - 1]), int(place[first]), level, low, high)
+        ends = int(place[first]), int(place[stop - 1])
+        return Deed("still", *ends, ends[0], float(x[first:stop].mean()), *_range(q[:, first:stop]))
     if far and min(u.max(), -u.min()) > max(limit, np.abs(u).max() / 3):
         return Deed("swings", since, until, int(place[first]), [float(x.min()), float(x.max())], *_range(q))
     if far:
