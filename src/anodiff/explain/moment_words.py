@@ -123,10 +123,12 @@ def sentence(when: str, deeds: Sequence[str], more: int, p_value: float | None) 
 def chance(p: float) -> str:
     """A p-value with one digit, as an equation; far beyond what anybody can count it is only small.
 
-    >>> chance(0.000412), chance(1e-12)
-    ('= 0.0004', '< 0.000001')
+    >>> chance(0.000412), chance(3.6e-6), chance(1e-12), chance(1.0)
+    ('= 0.0004', '= 0.000004', '< 0.000001', '= 1')
     """
-    return f"= {number(float(f'{p:.1g}'), 1)}" if p >= TINY else "< 0.000001"
+    if p < TINY:
+        return "< 0.000001"
+    return f"= {float(f'{p:.1g}'):.6f}".rstrip("0").rstrip(".")
 
 
 def later(gap: int, unit: str) -> str:

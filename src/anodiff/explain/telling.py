@@ -51,9 +51,9 @@ class Teller:
         at = _instants(strip.at, scene.places)
         blamed = [self._blame(name, core, scene, at, strip.entity) for name in scene.bands]
         first, last = _extent(core, strip.at, scene, blamed)
-        told = [e for e in blamed[1:] if e.share >= NEGLIGIBLE and e.deed.since is not None]
+        told = [e for i, e in enumerate(blamed) if _worth_telling(e, first=i == 0)]
         more = int((core.parts[order[self.top :]] >= max(NEGLIGIBLE, core.parts.max() / 4)).sum())
-        when, deeds = self._when(happening, first, last), self._deeds([blamed[0], *told], happening.track)
+        when, deeds = self._when(happening, first, last), self._deeds(told or blamed[:1], happening.track)
         return Moment(
             happening=happening,
             start=first,
@@ -124,6 +124,13 @@ class Teller:
             f"the event spans {instants(len(core))}, more than {HIDDEN:.0%} of a window; what was expected is told of "
             f"its {which} {told} only."
         ]
+
+
+def _worth_telling(blame: Blame, first: bool) -> bool:
+    """Whether a channel belongs into the sentence, of which it may be the first."""
+    if first:
+        return blame.deed.kind != "course"
+    return blame.share >= NEGLIGIBLE and blame.deed.since is not None
 
 
 def beside(core: Core) -> int:
