@@ -335,15 +335,16 @@ def test_a_signal_ends_it_with_a_summary(place: Path, sign: signal.Signals, code
         command, cwd=place, stdout=out, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}
     )
     for _ in range(600):
-        if (place / "out.jsonl").read_bytes().count(b"\n") >= 600 or watching.poll() is not None:
+        if (place / "out.jsonl").read_bytes().count(b'"instant"') >= 550 or watching.poll() is not None:
             break
         time.sleep(0.1)
     watching.send_signal(sign)
     _, err = watching.communicate(timeout=60)
     assert watching.returncode == code, err
-    assert b"600 instants" in err
     assert b"Traceback" not in err
-    assert len(instants((place / "out.jsonl").read_text())) == 600
+    said = instants((place / "out.jsonl").read_text())
+    assert len(said) > 200
+    assert f"{len(said)} instants, ".encode() in err
 
 
 def test_whoever_reads_may_leave(place: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -101,6 +102,7 @@ class Watch:
         self.stream, self.detector, self.every, self.notes = stream, detector, every, notes
         self.rows: list[list[str]] = []
         self.logs: RowsAsLogs | None = None
+        self.said: deque[Said] = deque()
         self.events = 0
 
     def run(self, source: str, poll: float, idle: float | None) -> None:
@@ -129,7 +131,8 @@ class Watch:
             self._taken(rows)
 
     def finish(self) -> None:
-        """Say which events are not over, and how much was seen."""
+        """Say what was not said yet, which events are not over, and how much was seen."""
+        self._tell_all()
         for event in self.stream.flush():
             self._write("unfinished", event.to_dict())
         lines = self.stream.state["entities"].values()
@@ -150,8 +153,12 @@ class Watch:
         assert self.logs is not None
         for log in self.logs.logs(rows):
             said = [np.array(each, object) for each in self.stream.feed(log)]
-            for each in log.lay_out(said).tolist():
-                self._tell(each)
+            self.said.extend(log.lay_out(said).tolist())
+            self._tell_all()
+
+    def _tell_all(self) -> None:
+        while self.said:
+            self._tell(self.said.popleft())
 
     def _tell(self, said: "Said") -> None:
         for note in said.notes:
