@@ -24,7 +24,7 @@ def stacked(heights: Sequence[float], width: float = WIDTH, above: float = ABOVE
     figure = Figure(figsize=(width, tall))
     found = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=list(heights))
     figure.subplots_adjust(
-        left=ASIDE / width, right=1 - 0.12 / width, bottom=BELOW / tall, top=1 - above / tall,
+        left=ASIDE / width, right=1 - 0.28 / width, bottom=BELOW / tall, top=1 - above / tall,
         hspace=GAP * len(heights) / sum(heights),
     )  # fmt: skip
     axes: list[Axes] = list(found[:, 0])
