@@ -246,3 +246,102 @@ class TestBadInput:
         in_order = detector.decision_function(frame)
         back = pd.Series(scores, index=shuffled["when"]).groupby(level=0).first()
         assert np.allclose(back.loc[frame["when"]].to_numpy(), in_order)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+class TestHonesty:
+    """What a reader of the code found, kept from coming back."""
+
+    def test_causal_alarms_keep_their_rate_with_missing_readings(self) -> None:
+        def holed(seed: int) -> np.ndarray:
+            found = wave(seed, 4000)
+            found[np.random.default_rng(seed).uniform(size=4000) < 0.2] = np.nan
+            return found
+
+        detector = anodiff.Detector("series", changes=SMALL, false_alarm_rate=0.005).fit(holed(0))
+        found = sum(len(detector.events(holed(seed), causal=True)) for seed in (1, 2, 3))
+        assert found <= 3 * 1.5 * 0.005 * 4000
+
+    def test_the_newest_instants_are_looked_at(self) -> None:
+        new = wave(1, 24_003)
+        new[-1] = 20.0
+        detector = anodiff.Detector("series", changes=SMALL).fit(wave())
+        scores = detector.decision_function(new)
+        assert scores.argmax() > 23_900
+        assert scores[-1] > detector.threshold_
+
+    @pytest.mark.parametrize("value", [1e39, -1e39, 1.7e308])
+    def test_huge_readings_raise_alarms(self, one: anodiff.Detector, value: float) -> None:
+        new = wave(1)
+        new[150] = value
+        for causal in (False, True):
+            scores = one.decision_function(new, causal=causal)
+            assert np.isfinite(scores).all()
+            assert scores[150] > one.threshold_
+        anodiff.Detector("series", changes=SMALL).fit(new)
+
+    def test_a_bad_calibration_changes_nothing(self, one: anodiff.Detector) -> None:
+        before = one.decision_function(broken()), one.threshold_
+        with pytest.raises(Refusal):
+            one.calibrate(wave(1, 1))
+        assert np.array_equal(one.decision_function(broken()), before[0])
+        assert one.threshold_ == before[1]
+
+    def test_gaps_are_not_counted_as_normals(self) -> None:
+        frame = pd.DataFrame({"when": pd.date_range("2024-01-01", periods=1500, freq="1min"), "flow": wave()})
+        frame.loc[700:, "when"] += pd.Timedelta(days=3)
+        detector = SeriesDetector(Series(time="when"), changes=SMALL).fit(frame)
+        detector.calibrate(frame)
+        assert detector.alarm_().instants_ <= 1500
+
+    def test_short_pieces_are_judged_alike_at_fit_and_later(self) -> None:
+        pieces = [wave(k, 15) for k in range(2, 32)]
+        detector = SeriesDetector(changes=SMALL, false_alarm_rate=0.01).fit([wave(0, 600), *pieces])
+        alarms = np.concatenate(detector.predict([wave(k, 15) for k in range(40, 60)]))
+        assert alarms.mean() < 0.3
+
+    def test_another_clock_is_said(self) -> None:
+        frame = pd.DataFrame({"when": pd.date_range("2024-01-01", periods=1500, freq="1min"), "flow": wave()})
+        detector = SeriesDetector(Series(time="when"), changes=SMALL).fit(frame)
+        slower = frame.assign(when=pd.date_range("2024-02-01", periods=1500, freq="5min"))
+        with pytest.warns(UserWarning, match="a reading every 300 s, fit had one every 60 s"):
+            detector.decision_function(slower)
+
+    def test_lost_channels_and_strange_machines_are_said(self, many: anodiff.Detector) -> None:
+        new = wave(2, channels=3)
+        new[:, 1] = np.nan
+        with pytest.warns(UserWarning, match="no reading of x1"):
+            many.decision_function(new)
+        both = pd.DataFrame({"machine": ["a"] * 700 + ["b"] * 700, "flow": wave(0, 1400)})
+        detector = SeriesDetector(Series(entity="machine"), changes=SMALL).fit(both)
+        with pytest.warns(UserWarning, match="c was not among the 2 of fit"):
+            detector.decision_function(both.head(100).assign(machine="c"))
+
+    def test_empty_series(self, one: anodiff.Detector) -> None:
+        assert one.decision_function([wave(1), np.zeros(0)])[1].shape == (0,)
+        with pytest.raises(Unreadable, match="series 2 of 2 is empty"):
+            anodiff.Detector("series").fit([wave(), np.zeros(0)])
+
+    def test_layout_survives_saving(self, tmp_path: Path) -> None:
+        frame = pd.DataFrame({"machine": ["b", "a"] * 700, "flow": wave(0, 1400)})
+        detector = anodiff.Detector(Series(entity="machine"), changes=SMALL).fit(frame)
+        again = anodiff.load(detector.save(tmp_path / "model"))
+        assert np.array_equal(again.decision_scores_, detector.decision_scores_)
+        assert np.array_equal(again.labels_, detector.labels_)
+
+    def test_rare_switches_weigh_the_same_with_entities(self) -> None:
+        flips = np.zeros(1400)
+        flips[100] = flips[900] = 1
+        data = pd.DataFrame({"machine": ["a"] * 700 + ["b"] * 700, "flow": wave(0, 1400), "on": flips})
+        scale = Series(entity="machine").fit(data).channels_.scale
+        assert np.allclose(scale[:, 1], scale[0, 1])
+
+    def test_what_is_for_tables_is_refused(self, one: anodiff.Detector) -> None:
+        with pytest.raises(Misfit, match="fdr"):
+            one.predict(wave(), fdr=0.1)
+        with pytest.raises(Misfit, match="chunks"):
+            next(one.score_chunks(wave()))
+        with pytest.raises(Misfit, match="scikit-learn"):
+            one.as_sklearn().fit(wave()[:, None])
+        with pytest.raises(Misfit, match="nonsense"):
+            SeriesDetector("nonsense").fit(wave())

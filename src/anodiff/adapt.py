@@ -8,6 +8,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from anodiff.detect import Detector
 from anodiff.modalities import Modality
+from anodiff.prepare import is_series
+from anodiff.types import Misfit
 
 
 class SklearnDetector(OutlierMixin, BaseEstimator):
@@ -57,6 +59,8 @@ class SklearnDetector(OutlierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn normal rows `X` `(n, d)`; `y` is ignored."""
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        if is_series(self.modality, None):
+            raise Misfit("scikit-learn's estimators take rows that do not follow each other; use Detector for series.")
         self.detector_ = Detector(**self.get_params(deep=False)).fit(X)
         left_out = self.detector_.decision_scores_ if len(X) <= self.max_rows else np.zeros(0)
         self.offset_ = -self.detector_.threshold_

@@ -214,6 +214,8 @@ class Detector(BaseEstimator):
     def score_chunks(self, X: Any, rows: int = ROWS) -> Iterator[tuple[Any, Scores]]:
         """Pass through X in bounded memory: tables of at most `rows` rows and their scores."""
         check_is_fitted(self, "model_")
+        if "series_" in self.__dict__:
+            raise Misfit("series are not cut into chunks; call decision_function, or stream.")
         for table in chunks(X, rows, like=getattr(self.model_.modality, "arrow_schema", None)):
             with torch.inference_mode():
                 yield table, self.model_.totals(self.model_.prepare(table).x)
@@ -347,6 +349,16 @@ class Detector(BaseEstimator):
         """Of series: a live detector that takes instants as they come; see `live.Stream`."""
         return self._told("stream").stream(**settings)
 
+    @property
+    def period_(self) -> int:
+        """Of series: the dominant period in instants; 0 where there is none."""
+        return self._told("period_").period_
+
+    @property
+    def false_alarms_per_day_(self) -> float | None:
+        """Of series: the rate in force as events per day; None without a clock."""
+        return self._told("false_alarms_per_day_").false_alarms_per_day_
+
     def as_sklearn(self) -> "SklearnDetector":
         """The same detector with scikit-learn's sign and labels (-1 anomaly, +1 normal)."""
         from anodiff.adapt import SklearnDetector
@@ -410,6 +422,8 @@ class Detector(BaseEstimator):
         self._adopt(inner)
 
     def _adopt(self, inner: "SeriesDetector") -> None:
+        for name in ("whole_", "calibration_", "cache_"):
+            self.__dict__.pop(name, None)
         self.series_ = inner
         self.n_features_in_ = inner.n_features_in_
 
@@ -425,6 +439,8 @@ class Detector(BaseEstimator):
 
     @property
     def _at_budget(self) -> tuple[Model, Counted]:
+        if "series_" in self.__dict__:
+            raise AttributeError("this is of tables, and series were fitted; see alarm_, events and stream.")
         if not hasattr(self, "whole_"):
             raise AttributeError("the detector is not fitted yet; call fit.")
         if self.cache_[0] != self.budget:

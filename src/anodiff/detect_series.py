@@ -22,7 +22,7 @@ from anodiff.recipes.grow import Progress
 from anodiff.recipes.schema import Recipe, bibtex, recipe
 from anodiff.settings import MOST_CONTAMINATION, check_settings
 from anodiff.timeline import Timeline
-from anodiff.types import JSON, Misfit, Scores
+from anodiff.types import JSON, Misfit, Refusal, Scores, Unreadable
 
 if TYPE_CHECKING:
     from anodiff.explain.moments import Moment
@@ -40,13 +40,13 @@ class SeriesDetector(BaseEstimator):
     is a run of alarms, and 1e-4, the default, one event in 10,000 instants. Every method that takes series takes one
     `(T,)` or `(T, channels)`, a list or dict of them, a frame or a path, and answers in the same layout.
 
-    `recipe="auto"` is "series" for one channel, "series-many" for several. `contamination` is the share of the instants
-    of fit, those of the highest left-out scores, that alarms do not count as normal; "auto" are those that lie thirty
-    times as far above the median as the upper quartile: for `labels_` of a series that holds anomalies.
+    `recipe="auto"` is "series" for one channel, "series-many" for several. `max_rows` changes nothing: parts are fitted
+    on 20,000 windows at most. `contamination` is the share of the instants of fit, those of the highest left-out
+    scores, that alarms do not count as normal and that parts without a trim of their own do not learn from; "auto" are
+    those that lie thirty times as far above the median as the upper quartile, not counted, but learnt from.
 
     Attributes:
         decision_scores_: Scores of the instants of fit, each as if its neighbourhood had been left out.
-        events_: The events among them.
         held_out_: Scores of the normal stretches that alarms count, one array each.
         period_: The dominant period in instants; 0 where there is none.
     """
@@ -117,17 +117,17 @@ class SeriesDetector(BaseEstimator):
         if self.contamination == "auto":
             share = far_out(np.concatenate([whole.combined(raw) for raw in told.left_out[False]]))
         facts["contamination"] = {"value": share, "low": share, "high": share}
-        self._finish(whole, told.left_out, places, {})
-        self.laid_out_ = log.lay_out
+        self._finish(whole, told.left_out, places)
+        self.layout_ = log.layout
         for note in modality.notes_:
             warnings.warn(note, UserWarning, stacklevel=2)
 
     def calibrate(self, X: Any) -> Self:
         """Count normal stretches `X` that were not learnt from, instead of the left-out ones of `fit`."""
         check_is_fitted(self, "whole_")
-        strips = self._strips(X)[1]
+        strips = [strip for strip in self._strips(X)[1] if len(strip)]
         held = {causal: [self.whole_.raw(strip, causal) for strip in strips] for causal in (False, True)}
-        self._finish(self.whole_, self.left_out_, self.places_, held)
+        self._finish(self.whole_, self.left_out_, self.places_, held, [strip.at for strip in strips])
         return self
 
     def decision_function(self, X: Any, *, causal: bool | None = None) -> Any:
@@ -150,15 +150,24 @@ class SeriesDetector(BaseEstimator):
         """p-values of scores that `decision_function` gave."""
         return self.alarm_(causal).p_value(scores)
 
-    def predict(self, X: Any, *, false_alarm_rate: float | None = None, causal: bool | None = None) -> Any:
-        """1 at instants that raise an alarm, else 0, laid out like X."""
+    def predict(
+        self, X: Any, *, false_alarm_rate: float | None = None, causal: bool | None = None, fdr: float | None = None
+    ) -> Any:
+        """1 at instants that raise an alarm, else 0, laid out like X; `fdr` is for tables and refused."""
+        no_fdr(fdr)
         limit = self.threshold(self._rate(false_alarm_rate), causal)
         return self._per_instant(X, causal, lambda scores: (scores > limit).astype(int))
 
     def decide(
-        self, scores: Scores, *, false_alarm_rate: float | None = None, causal: bool | None = None
+        self,
+        scores: Scores,
+        *,
+        false_alarm_rate: float | None = None,
+        causal: bool | None = None,
+        fdr: float | None = None,
     ) -> np.ndarray:
         """`predict` for scores `(T,)` that `decision_function` gave."""
+        no_fdr(fdr)
         return (scores > self.threshold(self._rate(false_alarm_rate), causal)).astype(int)
 
     def predict_proba(self, X: Any, *, causal: bool | None = None) -> Any:
@@ -299,37 +308,55 @@ class SeriesDetector(BaseEstimator):
         return [scores[at] for scores, at in zip(combined, self.places_, strict=True)]
 
     def _laid(self, per_track: list[np.ndarray]) -> Any:
-        if hasattr(self, "laid_out_"):
-            return self.laid_out_(per_track)
-        return per_track[0] if len(per_track) == 1 else per_track
+        return self.layout_.of(per_track)
 
     def _counted(self, causal: bool) -> Blocks:
         key = (causal, self.budget)
         if key not in self.cache_:
             if self.held_[False]:
-                stretches = [self.model_.combined(raw, causal) for raw in self.held_[causal]]
+                stretches = self._judged(self.held_[causal], self.held_places_, causal)
             else:
-                stretches = without_highest(self.left_out(causal), self.contamination_)
-            self.cache_[key] = Blocks().fit([s for s in stretches if len(s)], self.hold_off_)
+                judged = self._judged(self.left_out_[causal], self.places_, causal)
+                stretches = without_highest(judged, self.contamination_)
+            self.cache_[key] = counted(stretches, self.hold_off_)
         return self.cache_[key]
+
+    def _judged(self, raws: list[dict[str, np.ndarray]], places: list[np.ndarray], causal: bool) -> list[Scores]:
+        """Stretches of instants that were observed and could be judged."""
+        found: list[Scores] = []
+        for raw, at in zip(raws, places, strict=True):
+            heard = self.model_.heard(raw, causal)[at]
+            cuts = np.flatnonzero(np.diff(heard.astype(int))) + 1
+            parts = zip(np.split(self.model_.combined(raw, causal)[at], cuts), np.split(heard, cuts), strict=True)
+            found += [scores for scores, said in parts if len(said) and said[0]]
+        return found
 
     def _finish(
         self,
         whole: Timeline,
         left_out: dict[bool, list[dict[str, np.ndarray]]],
         places: list[np.ndarray],
-        held: dict[bool, list[dict[str, np.ndarray]]],
+        held: dict[bool, list[dict[str, np.ndarray]]] | None = None,
+        held_places: Sequence[np.ndarray] = (),
     ) -> None:
         whole.within(None if self.budget is None else int(self.budget))
+        before = dict(self.__dict__)
         self.whole_, self.left_out_, self.places_ = whole, left_out, places
         self.held_ = held or {False: [], True: []}
+        self.held_places_ = list(held_places)
         self.cache_: dict[tuple[bool, int | None], Blocks] = {}
         self.n_features_in_ = len(whole.modality.columns)
+        try:
+            self.alarm_(False)
+            self.alarm_(True)
+        except Refusal:
+            self.__dict__ = before
+            raise
 
     def _strips(self, X: Any) -> tuple[Log, list[Strip]]:
         check_is_fitted(self, "whole_")
         log = self.whole_.modality.read(X)
-        for note in log.notes:
+        for note in [*log.notes, *self.whole_.modality.doubts(log)]:
             warnings.warn(note, UserWarning, stacklevel=3)
         return log, [self.whole_.modality.strip(track) for track in log.tracks]
 
@@ -339,7 +366,8 @@ class SeriesDetector(BaseEstimator):
             return log.lay_out([of(self.model_.totals(strip, self._causal(causal))) for strip in strips])
 
     def _causal(self, given: bool | None) -> bool:
-        return bool(self.whole_.modality.causal if given is None else given)
+        told = self.modality if isinstance(self.modality, Series) else self.whole_.modality
+        return bool(told.causal if given is None else given)
 
     def _rate(self, given: float | None) -> float:
         return self.false_alarm_rate_ if given is None else given
@@ -347,7 +375,33 @@ class SeriesDetector(BaseEstimator):
 
 def fresh(given: str | Series) -> Series:
     """A modality that is not fitted: by name, or like the one given."""
-    return cast(Series, clone(given)) if isinstance(given, Series) else Series()
+    if isinstance(given, Series):
+        return cast(Series, clone(given))
+    if given not in ("series", "auto"):
+        raise Misfit(f"modality is {given!r}; give 'series', or a Series with settings of its own.")
+    return Series()
+
+
+def counted(stretches: Sequence[Scores], hold_off: int) -> Blocks:
+    """The alarm that counts events of normal stretches; scores that all tie are told apart by a trifle.
+
+    Raises:
+        Unreadable: no instant could be judged.
+    """
+    stretches = [s for s in stretches if len(s)]
+    whole = np.concatenate([np.zeros(0), *stretches])
+    if len(whole) < 2:
+        raise Unreadable(f"{len(whole)} instants could be judged; give longer stretches, or shorter windows.")
+    if np.ptp(whole) <= 1e-12 * np.abs(whole).max():
+        draw = np.random.default_rng(0)
+        stretches = [s + 1e-9 * (1 + np.abs(whole).max()) * draw.random(len(s)) for s in stretches]
+    return Blocks().fit(stretches, hold_off)
+
+
+def no_fdr(fdr: float | None) -> None:
+    """Refuse what counts items that do not follow each other."""
+    if fdr is not None:
+        raise Misfit("fdr counts independent rows, and instants follow each other; give false_alarm_rate.")
 
 
 def per_ten_thousand(rate: float) -> float:

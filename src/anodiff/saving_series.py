@@ -3,6 +3,7 @@
 import hashlib
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from anodiff.alarms.standout import Standout
 from anodiff.card import series_card
+from anodiff.data.log import Layout
 from anodiff.detect_series import SeriesDetector
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.diffusion.empirical import Empirical
@@ -66,6 +68,9 @@ class SeriesConfig(BaseModel):
     modality: Literal["series"]
     encoding: dict[str, Any]
     scales: dict[Literal["offline", "causal"], dict[str, dict[str, Any]]]
+    layout: Literal["one", "list", "dict"]
+    keys: list[str]
+    recipe_was_auto: bool
     facts: SeriesFacts
     sha256: str
 
@@ -94,6 +99,8 @@ def arrays_of(detector: SeriesDetector) -> dict[str, np.ndarray]:
         groups[f"held.{mode}"] = _end_to_end(detector.held_[causal])
     sizes = np.array([len(at) for at in detector.places_])
     groups["places"] = {"at": np.concatenate(detector.places_), "sizes": sizes}
+    groups["held_places"] = _joined(detector.held_places_)
+    groups["layout"] = _joined(detector.layout_.instants)
     return {
         f"{group}/{key}": np.array(value, order="C")
         for group, members in groups.items()
@@ -118,14 +125,19 @@ def restored(config: SeriesConfig, group: Group) -> SeriesDetector:
     facts = {**config.facts.model_dump(), "columns": modality.describe()}
     facts["views"] = {name: list(view) for name, view in facts["views"].items()}
     model = Timeline(chosen, modality, views, panel, members, config.facts.smooth, scales, facts)
-    detector = SeriesDetector(modality, recipe(facts["asked"]).model_dump(mode="json"), **config.settings)
+    asked = "auto" if config.recipe_was_auto else recipe(facts["asked"]).model_dump(mode="json")
+    detector = SeriesDetector(modality, asked, **config.settings)
     check_settings(detector)
     left_out = {causal: _cut(group(f"left_out.{mode}"), list(members)) for mode, causal in MODES.items()}
     held = {causal: _cut(group(f"held.{mode}"), list(members)) for mode, causal in MODES.items()}
     placed = group("places")
     places = np.split(placed["at"], np.cumsum(placed["sizes"])[:-1])
     _check(left_out, places)
-    detector._finish(model, left_out, places, held)
+    instants = _parted(group("layout"))
+    if sum(map(len, places)) <= max((int(rows.max()) for rows in instants if len(rows)), default=-1):
+        raise BadModel("its layout names instants that it does not have")
+    detector._finish(model, left_out, places, held, _parted(group("held_places")))
+    detector.layout_ = Layout(instants, config.layout, config.keys)
     size = 2 * model.longest
     blank = Strip(
         torch.zeros(size, modality.width), torch.ones(size, modality.width, dtype=torch.bool), np.arange(size)
@@ -159,6 +171,9 @@ def _config(detector: SeriesDetector, weights: bytes) -> JSON:
             mode: {name: scale.config() for name, scale in model.scales[causal].items()}
             for mode, causal in MODES.items()
         },
+        "layout": detector.layout_.shape,
+        "keys": detector.layout_.keys,
+        "recipe_was_auto": isinstance(detector.recipe, str) and detector.recipe == "auto" and not detector.changes,
         "facts": model.facts,
     }
     content = json.loads(json.dumps(content))
@@ -212,6 +227,16 @@ def _end_to_end(per_strip: Told) -> dict[str, np.ndarray]:
         joined = np.concatenate([each[name] for each in per_strip])
         found |= {f"{name}.said": np.nan_to_num(joined), f"{name}.judged": np.isfinite(joined)}
     return found
+
+
+def _joined(parts: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    whole = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+    return {"at": whole, "sizes": np.array([len(part) for part in parts], np.int64)}
+
+
+def _parted(arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+    ends = np.cumsum(arrays["sizes"])
+    return np.split(arrays["at"], ends[:-1]) if len(ends) else []
 
 
 def _cut(arrays: dict[str, np.ndarray], names: list[str]) -> Told:

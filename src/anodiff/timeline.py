@@ -15,7 +15,7 @@ import torch
 from anodiff.alarms.standout import Standout
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.laid import Laid
-from anodiff.modalities.series import Series, Strip
+from anodiff.modalities.series import Series, Strip, stretched
 from anodiff.modalities.windows import View, over, overlaid, smoothed, spread
 from anodiff.recipes.build import Silent, schedule
 from anodiff.recipes.instants import Ledger, batch, judge
@@ -139,17 +139,24 @@ class Timeline:
             total += self.recipe.scores[name].weight * np.nan_to_num(self.scales[causal][name](said), nan=0.0)
         return total
 
+    def heard(self, raw: Raw, causal: bool = False) -> np.ndarray:
+        """Where any member could judge `(G,)` bool, from what `raw` gave."""
+        said = self.smoothed({name: raw[name] for name in self.members}, causal).values()
+        return np.asarray(np.isfinite(np.stack(list(said))).any(0))
+
     def totals(self, strip: Strip, causal: bool = False) -> Scores:
         """The score of each instant of the track `(T,)`."""
-        return np.asarray(self.combined(self.raw(strip, causal), causal)[strip.at])
+        return np.asarray(self.combined(self.raw(strip, causal), causal)[strip.at]) if len(strip) else np.zeros(0)
 
     def maps(self, strip: Strip) -> np.ndarray:
         """Evidence by instant and channel `(T, channels)`; each instant adds up to its score.
 
         A member's part of the score is shared out by its evidence, laid over the instants that it is about.
         """
-        laid = Laid.of(stretched(strip, self.longest))
         total = np.zeros((len(strip), len(self.modality.columns)))
+        if not len(strip):
+            return total
+        laid = Laid.of(stretched(strip, self.longest))
         for name, member in self.members.items():
             ledger = self.ledger(name, member, laid, False)
             said = smoothed(ledger.covered(), self.smooth)[: len(strip)]
@@ -179,15 +186,3 @@ class Timeline:
             where = overlaid(spread(evidence.map.abs().double() * kept, view.edges()), step)
             sums[start : start + len(where)] += where
         return sums.numpy()
-
-
-def stretched(strip: Strip, length: int) -> Strip:
-    """The strip, mirrored at its end until a window fits in."""
-    lack = length - len(strip)
-    if lack <= 0 or not len(strip):
-        return strip
-    at = np.arange(length)
-    turn = 2 * max(len(strip) - 1, 1)
-    place = torch.from_numpy(np.minimum(at % turn, turn - at % turn) if len(strip) > 1 else at * 0)
-    times = None if strip.times is None else strip.times[place.numpy()]
-    return Strip(strip.x[place], strip.known[place], strip.at, strip.entity, times)

@@ -22,6 +22,23 @@ __all__ = ["Log", "Track", "read_log", "slots", "step"]
 
 
 @dataclass(frozen=True, eq=False)
+class Layout:
+    """How rows were given; attributes as those of `Log`."""
+
+    instants: list[np.ndarray]
+    shape: str
+    keys: list[str]
+
+    def of(self, per_track: Sequence[np.ndarray]) -> Any:
+        """One array per track, `(T, ...)`, laid out as the rows were given: an array, or a list or dict of arrays."""
+        joined = np.concatenate([np.asarray(values) for values in per_track]) if len(per_track) else np.empty(0)
+        laid = [joined[rows] for rows in self.instants]
+        if self.shape == "one":
+            return laid[0]
+        return laid if self.shape == "list" else dict(zip(self.keys, laid, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
 class Log:
     """Series, and where their instants stand in what was given.
 
@@ -54,11 +71,12 @@ class Log:
         """
         if [len(values) for values in per_track] != [len(track) for track in self.tracks]:
             raise Misfit(f"there are {len(self.tracks)} tracks; give one value per instant for each of them.")
-        joined = np.concatenate([np.asarray(values) for values in per_track]) if len(per_track) else np.empty(0)
-        laid = [joined[rows] for rows in self.instants]
-        if self.shape == "one":
-            return laid[0]
-        return laid if self.shape == "list" else dict(zip(self.keys, laid, strict=True))
+        return self.layout.of(per_track)
+
+    @property
+    def layout(self) -> "Layout":
+        """How rows were given, without the rows."""
+        return Layout(self.instants, self.shape, self.keys)
 
 
 def read_log(

@@ -20,12 +20,11 @@ from anodiff.explain.located import Core, cut
 from anodiff.explain.normals import Normals, chosen
 from anodiff.modalities.channels import Channels, matrix
 from anodiff.modalities.laid import Laid
-from anodiff.modalities.series import Strip
+from anodiff.modalities.series import Strip, stretched
 from anodiff.modalities.windows import View
-from anodiff.timeline import stretched
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-NEARLY = 0.6
+NEARLY = 0.5
 """Share of the most evidence at which the beginning of an event is told of, rather than its worst part."""
 HIDDEN = 0.75
 """Share of a window that may be hidden."""

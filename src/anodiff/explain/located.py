@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from anodiff.modalities.laid import Laid
-from anodiff.modalities.series import Strip
-from anodiff.timeline import Timeline, stretched
+from anodiff.modalities.series import Strip, stretched
+from anodiff.timeline import Timeline
 
 FAINT = 0.05
 """Share of the strongest instant's evidence that an instant needs at least to count for the core."""

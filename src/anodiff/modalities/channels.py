@@ -26,6 +26,7 @@ from anodiff.types import JSON, Unreadable
 FLOOR = 1e-3
 """Least spread of a channel for one machine, as a share of its spread over all."""
 OF_RANGE = 0.01
+LARGEST = 1e140
 STILL = 0.3
 """Spread of a channel that never moved, in median ranges of those that did."""
 
@@ -75,7 +76,7 @@ class Channels:
         rows = [pooled]
         own = np.concatenate([np.full(len(table), e) for table, e in zip(tables, entity, strict=True)])
         for e in range(1, entities + 1):
-            mean, scale = _moments(values[own == e], pooled)
+            mean, scale = _moments(values[own == e], pooled, switches(values))
             rows.append((mean, np.maximum(scale, FLOOR * pooled[1])))
         mean, scale = (np.stack([row[k] for row in rows]) for k in (0, 1))
         blocks = [Categorical.fit([name], whole) for name in texts]
@@ -83,7 +84,8 @@ class Channels:
 
     def encode(self, table: Table, entity: int = 0) -> np.ndarray:
         """Coordinates `(T, width)` float64 of one track; NaN where nothing was observed."""
-        x = (matrix(table, self.numeric) - self.mean[entity]) / self.scale[entity]
+        with np.errstate(over="ignore"):
+            x = (matrix(table, self.numeric) - self.mean[entity]) / self.scale[entity]
         return np.hstack([x, *(block.encode(table) for block in self.blocks)])
 
     def decode(self, x: np.ndarray, entity: int = 0) -> dict[str, np.ndarray]:
@@ -170,18 +172,37 @@ def _seen(column: pa.ChunkedArray) -> bool:
     return int(column.null_count) < len(column)
 
 
-def _moments(values: np.ndarray, pooled: tuple[np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread by channel of `values` `(T, channels)`; the pooled ones where a machine shows nothing."""
+def switches(values: np.ndarray) -> np.ndarray:
+    """Which channels of `values` `(T, channels)` only ever have one of two values."""
+    seen, low, high, _ = _extent(values)
+    return (high > low) & np.where(seen, (values == low) | (values == high), True).all(0)
+
+
+def _extent(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     seen = np.isfinite(values)
+    low, high = np.where(seen, values, np.inf).min(0), np.where(seen, values, -np.inf).max(0)
+    return seen, low, high, np.where(seen.any(0), high - low, 0.0)
+
+
+def _moments(
+    values: np.ndarray,
+    pooled: tuple[np.ndarray, np.ndarray] | None = None,
+    two: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread by channel of `values` `(T, channels)`.
+
+    Of one machine, the pooled ones stand where it shows nothing, and the pooled spread for what is a switch of all.
+    """
+    values = np.clip(values, -LARGEST, LARGEST)
+    seen, _, _, extent = _extent(values)
     count = seen.sum(0)
     mean = np.where(seen, values, 0).sum(0) / np.maximum(count, 1)
     sd = np.sqrt((np.where(seen, values - mean, 0) ** 2).sum(0) / np.maximum(count, 1))
-    low, high = np.where(seen, values, np.inf).min(0), np.where(seen, values, -np.inf).max(0)
-    extent = np.where(count > 0, high - low, 0.0)
     moves = (count > 0) & (extent > 1e-9 * np.maximum(np.abs(mean), 1e-300))
-    if pooled is not None:
-        return np.where(count > 0, mean, pooled[0]), np.where(moves, sd, pooled[1])
-    switches = moves & (np.where(seen, (values == low) | (values == high), True).all(0))
-    spread = np.where(switches, extent * np.sqrt(max(1, switches.sum())), np.maximum(sd, OF_RANGE * extent))
+    spread = np.maximum(sd, OF_RANGE * extent)
+    if pooled is not None and two is not None:
+        return np.where(count > 0, mean, pooled[0]), np.where(moves & ~two, spread, pooled[1])
+    two = switches(values)
+    spread = np.where(two, extent * np.sqrt(max(1, two.sum())), spread)
     still = STILL * np.median(extent[moves]) if moves.any() else np.maximum(np.abs(mean), 1.0)
     return np.where(count > 0, mean, 0.0), np.where(moves, spread, still)

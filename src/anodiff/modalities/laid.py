@@ -115,6 +115,10 @@ class Laid:
         before = torch.zeros(self.x.shape[1]) if self.before is None else self.before
         return torch.where(self.last < 0, before, self.x.gather(0, self.last.clamp(min=0)))
 
+    def late(self, view: View) -> bool:
+        """Whether causal windows differ from offline ones: gaps are bridged, or a trend is followed."""
+        return self.last is not None or bool(view.follow)
+
     def judged(self, view: View, causal: bool = False) -> np.ndarray:
         """Which windows of a view may be judged `(n,)`."""
         if not view.count(len(self)):
@@ -132,13 +136,13 @@ class Laid:
         return enough & (self.seen[view.length - 1 :] > 0) if causal else enough
 
     def windows(self, view: View, start: int, stop: int, causal: bool = False, stride: int = 1) -> Tensor:
-        """Every `stride`-th window from `start` to `stop` - 1: `(n, width, points)`; causal ones need a stride of 1."""
+        """Every `stride`-th window from `start` to `stop` - 1: `(n, width, points)`."""
         if not causal or self.last is None:
             return view.cut(self.x, start, stop, stride)
-        ends = slice(start + view.length - 1, stop + view.length - 1)
+        ends = slice(start + view.length - 1, stop + view.length - 1, stride)
         if not bool((self.last[ends] < torch.arange(len(self))[ends, None]).any()):
-            return view.cut(self.x, start, stop)
-        place = torch.arange(start, stop)[:, None] + torch.arange(view.length)
+            return view.cut(self.x, start, stop, stride)
+        place = torch.arange(start, stop, stride)[:, None] + torch.arange(view.length)
         last = self.last[ends]
         held = torch.minimum(place[:, None, :], last.clamp(min=0)[:, :, None])
         cells = self.x.T[torch.arange(self.x.shape[1])[:, None], held]

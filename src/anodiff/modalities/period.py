@@ -3,8 +3,9 @@ r"""The dominant period of a series: the lag of the highest peak of its autocorr
 .. math:: P = \arg\max_{k_0 < k < K} r_k \quad \text{over local maxima}, \qquad
           r_k = \frac{\sum_t x_t x_{t+k}}{\sum_t x_t^2},
 
-:math:`k_0` the first lag at which it is no longer positive: before it, noise makes peaks of its own. Where no peak after
-it reaches `LEAST`, a trend hides the rhythm, and the highest of all local maxima is taken. Without any there is none.
+:math:`k_0` the first lag at which it is no longer positive: before it, noise makes peaks of its own. Where no peak
+after it reaches `LEAST`, a trend hides the rhythm, and the highest of all local maxima is taken. Without any there is
+none.
 """
 
 from collections.abc import Sequence

@@ -7,7 +7,7 @@ r"""Time series as tensors: each track becomes a strip on a regular grid of inst
 instants that nobody observed; a jump of more than a window is cut to one. No instant's place depends on a later one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,14 +19,17 @@ from torch import Tensor
 from anodiff.conditions.calendar import CYCLES, Calendar
 from anodiff.data.log import Log, Track, read_log, slots
 from anodiff.data.log import step as interval
-from anodiff.modalities.channels import Channels
+from anodiff.modalities.channels import Channels, matrix
 from anodiff.modalities.period import dominant
 from anodiff.types import JSON, Misfit, Unreadable
 
 SHORTEST, LONGEST = 2, 10_000
 LEAST_INSTANTS = 20
-GAP = 1000
+GAP = 300
 """Instants to which a longer gap is cut."""
+PACE = 1.5
+FARTHEST = 1e15
+"""Coordinate of readings beyond all measure; what is farther would overflow."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,9 @@ class Series(BaseEstimator):
     def fit_log(self, log: Log) -> Log:
         """`fit` for a log that was read; returns it."""
         self.windows()
+        if any(not len(track) for track in log.tracks):
+            empty = next(i for i, track in enumerate(log.tracks, start=1) if not len(track))
+            raise Unreadable(f"series {empty} of {len(log.tracks)} is empty; leave it out.")
         if sum(len(track.table) for track in log.tracks) < LEAST_INSTANTS:
             given = sum(len(track.table) for track in log.tracks)
             raise Unreadable(f"{given} instants are too few to learn what is normal; give at least {LEAST_INSTANTS}.")
@@ -120,6 +126,27 @@ class Series(BaseEstimator):
         like = self.channels_.names if hasattr(self, "channels_") else None
         return read_log(X, time=self.time, entity=self.entity, like=like)
 
+    def doubts(self, log: Log) -> Iterator[str]:
+        """Sentences on what is odd about a log to be judged: clocks, entities and channels that differ from fit."""
+        for i, track in enumerate(log.tracks, start=1):
+            alone = "the series" if len(log.tracks) == 1 else f"series {i}"
+            whose = alone if track.entity is None else track.entity
+            if self.step_ is not None and track.times is not None and len(track.times) > 2:
+                pace = interval(track.times) / self.step_
+                if not 1 / PACE <= pace <= PACE:
+                    yield (
+                        f"{whose} has a reading every {interval(track.times) / 1e6:g} s, fit had one every "
+                        f"{self.step_ / 1e6:g} s: its scores mean little; resample it, or fit on such series."
+                    )
+            if self.entities_ and track.entity is not None and track.entity not in self.entities_:
+                yield f"{whose} was not among the {len(self.entities_)} of fit; it is judged by the scale of all."
+            for name in self.channels_.numeric if len(track) else ():
+                gone = not len(track.table.arrow[name].drop_null()) or np.isnan(matrix(track.table, [name])).all()
+                if gone and name not in self.unseen_:
+                    yield f"{whose} has no reading of {name}; what it does is not seen."
+                if not gone and name in self.unseen_:
+                    yield f"{whose} has readings of {name}, fit had none: they say nothing."
+
     def encode(self, X: Any) -> list[Strip]:
         """One strip per track; a track's strip never depends on another track."""
         return [self.strip(track) for track in self.read(X).tracks]
@@ -132,8 +159,11 @@ class Series(BaseEstimator):
         size = int(at[-1]) + 1 if len(at) else 0
         laid = np.full((size, values.shape[1]), np.nan)
         laid[at] = values
-        known = np.isfinite(laid)
-        known[:, [self.channels_.numeric.index(name) for name in self.unseen_]] = known.any(1, keepdims=True)
+        known = ~np.isnan(laid)
+        unseen = [self.channels_.numeric.index(name) for name in self.unseen_]
+        laid[:, unseen] = 0.0
+        known[:, unseen] = known[:, [c for c in range(known.shape[1]) if c not in unseen]].any(1, keepdims=True)
+        laid = np.clip(laid, -FARTHEST, FARTHEST)
         x = torch.from_numpy(np.nan_to_num(laid).astype(np.float32))
         return Strip(x, torch.from_numpy(known), at, entity, self._clock(track.times, at, size, after))
 
@@ -156,6 +186,8 @@ class Series(BaseEstimator):
                 raise Misfit(f"window is {self.window!r}; give a number of instants, several, or 'auto'.")
             return ()
         given = tuple(np.atleast_1d(np.asarray(self.window)).tolist())
+        if not given:
+            raise Misfit("window is empty; give a number of instants, several, or 'auto'.")
         for length in given:
             if not isinstance(length, int) or not SHORTEST <= length <= LONGEST:
                 raise Misfit(f"window is {length!r}; give a whole number of instants from {SHORTEST} to {LONGEST:,}.")
@@ -219,6 +251,18 @@ class Series(BaseEstimator):
             at, times = np.append(-1, at), np.append(after, times)
         laid = np.interp(np.arange(size), at, times.astype(np.float64)) if size else np.zeros(0)
         return laid.astype(np.int64)
+
+
+def stretched(strip: Strip, length: int) -> Strip:
+    """The strip, mirrored at its end until a window fits in."""
+    lack = length - len(strip)
+    if lack <= 0 or not len(strip):
+        return strip
+    at = np.arange(length)
+    turn = 2 * max(len(strip) - 1, 1)
+    place = torch.from_numpy(np.minimum(at % turn, turn - at % turn) if len(strip) > 1 else at * 0)
+    times = None if strip.times is None else strip.times[place.numpy()]
+    return Strip(strip.x[place], strip.known[place], strip.at, strip.entity, times)
 
 
 def longest(strips: Sequence[Strip], most: int = 8) -> list[Strip]:

@@ -13,7 +13,7 @@ import numpy as np
 from anodiff.alarms.standout import Standout
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.laid import Laid
-from anodiff.modalities.series import Series, Strip
+from anodiff.modalities.series import Series, Strip, stretched
 from anodiff.modalities.windows import View, over, smoothed
 from anodiff.recipes.grow import Progress, networks
 from anodiff.recipes.knowing import Knowing
@@ -73,7 +73,7 @@ def tell(
     longest = max(map(len, strips))
     views = {name: resolved(spec, modality.period_, longest) for name, spec in recipe.views.items()}
     smooth = smoothing(recipe.smooth, modality.period_)
-    laid = [Laid.of(strip) for strip in strips]
+    laid = [Laid.of(stretched(strip, max(view.reach for view in views.values()))) for strip in strips]
     places = {name: Places.of(view, laid) for name, view in views.items()}
     for name, place in places.items():
         if place.count() < FEWEST_WINDOWS:
@@ -85,12 +85,18 @@ def tell(
     if max_seconds is not None:
         recipe = paced(recipe, places, knowing, max_seconds, seed)
     tally = Tally(sum(spec.steps for spec in networks(recipe)) * (FOLDS + 1))
-    left_out, doubts = yield from tally.told(left_out_windowed(recipe, places, knowing, seed), "calibrating")
+    left_out, doubts = yield from tally.told(left_out_windowed(recipe, places, knowing, seed, set_aside), "calibrating")
     panel, members = yield from tally.told(grow_windowed(recipe, places, knowing, seed, doubts), "learning")
+    left_out = {causal: shortened(raw, list(map(len, strips))) for causal, raw in left_out.items()}
     scales = {
         causal: scaled(raw, over(smooth, causal), causal, set_aside, recipe.power) for causal, raw in left_out.items()
     }
     return Told(recipe, views, panel, members, smooth, scales, left_out, tally.losses)
+
+
+def shortened(raw: Sequence[Raw], lengths: Sequence[int]) -> list[Raw]:
+    """Scores of so many instants per strip: those that a short one was stretched by are left away."""
+    return [{name: said[:n] for name, said in each.items()} for each, n in zip(raw, lengths, strict=True)]
 
 
 def by_hand(recipe: Recipe, lengths: Sequence[int]) -> Recipe:

@@ -77,13 +77,13 @@ def judge(
 ) -> None:
     """Put the judged windows of a strip into the ledger; `judged` and `itself` are of every window `(n,)`.
 
-    With a `stride`, only every so many-th window is asked.
+    With a `stride`, only every so many-th window is asked, and the last.
     """
-    for start, stop in _runs(judged, stride, batch(laid.x.shape[1] * ledger.view.points)):
-        windows = laid.windows(ledger.view, start, stop, causal, stride)
-        given = {name: value[start:stop:stride] for name, value in (condition or {}).items()}
+    for start, stop, step in _runs(judged, stride, batch(laid.x.shape[1] * ledger.view.points)):
+        windows = laid.windows(ledger.view, start, stop, causal, step)
+        given = {name: value[start:stop:step] for name, value in (condition or {}).items()}
         if itself is not None:
-            given["itself"] = itself[start:stop:stride]
+            given["itself"] = itself[start:stop:step]
         with torch.no_grad():
             evidence = question(denoiser, windows.double(), **given)
         maps = None
@@ -91,7 +91,7 @@ def judge(
             maps = spread(evidence.map.detach().sum(1), ledger.view.edges()).double().numpy()
         totals = evidence.total.detach().double().numpy()
         totals = np.sqrt(np.maximum(totals, 0)) if ledger.root else totals
-        ledger.add(start, totals, maps, judged[start:stop:stride], stride)
+        ledger.add(start, totals, maps, judged[start:stop:step], step)
 
 
 def batch(coordinates: int) -> int:
@@ -99,9 +99,15 @@ def batch(coordinates: int) -> int:
     return max(16, HELD // coordinates)
 
 
-def _runs(judged: np.ndarray, stride: int, size: int) -> Iterator[tuple[int, int]]:
-    """Ranges that begin at a multiple of the stride and hold all that are judged, `size` asked windows at most."""
+def _runs(judged: np.ndarray, stride: int, size: int) -> Iterator[tuple[int, int, int]]:
+    """Ranges that begin at a multiple of the stride and hold all that are judged, `size` asked windows at most.
+
+    The last window comes by itself where the stride passes it by: the newest instants are in no other.
+    """
     for start in range(0, len(judged), size * stride):
         inside = np.flatnonzero(judged[start : start + size * stride : stride])
         if len(inside):
-            yield start + int(inside[0]) * stride, start + int(inside[-1]) * stride + 1
+            yield start + int(inside[0]) * stride, start + int(inside[-1]) * stride + 1, stride
+    last = len(judged) - 1
+    if last >= 0 and last % stride and judged[last]:
+        yield last, last + 1, 1

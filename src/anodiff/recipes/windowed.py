@@ -34,6 +34,7 @@ FOLDS = 2
 BLOCKS = 4
 NO_PERIOD = 125
 TAKEN = 1000
+LEAST_VARIANCE = 1e-8
 BESIDE = 4
 """Where a network sees some directions, so many times as many are kept; the others share one variance."""
 FOLLOWED = 1000
@@ -44,9 +45,10 @@ SHOWN, LEAST_SHOWN, NUMBERS = 20_000, 4_000, 2**23
 
 @dataclass(frozen=True)
 class Doubts:
-    """How suspicious each instant is, one array `(G,)` per strip; NaN is not at all."""
+    """How suspicious each instant is, one array `(G,)` per strip, NaN is not at all; and what share is feared."""
 
     suspicion: Sequence[np.ndarray]
+    share: float = 0.0
 
     def spares(self, view: View, trim: float) -> list[np.ndarray]:
         """Which windows of each strip are not among the share `trim` of the most suspicious."""
@@ -160,11 +162,11 @@ def grow_windowed(
 
 
 def left_out_windowed(
-    recipe: Recipe, places: Mapping[str, Places], knowing: Knowing, seed: int
+    recipe: Recipe, places: Mapping[str, Places], knowing: Knowing, seed: int, share: float = 0.0
 ) -> Generator[Step, None, tuple[dict[bool, Said], Doubts]]:
     """What every score says of every instant, as if its neighbourhood had been left out.
 
-    Networks come last: they are not shown the windows that the others find most suspicious.
+    Networks come last: they are not shown the `share` of windows that the others find most suspicious.
 
     Returns:
         Offline (False) and causally (True), per strip, by score `(G,)` float32; and the doubts.
@@ -177,9 +179,9 @@ def left_out_windowed(
         spec = recipe.denoisers[name]
         own = places[str(spec.view)]
         if isinstance(spec, NetworkSpec) and doubts is None:
-            doubts = doubted(said[False], lengths)
+            doubts = doubted(said[False], lengths, share)
         asked = {k: s for k, s in recipe.scores.items() if s.of == name}
-        ledgers = [{k: Ledger(length, own.view, s.read, s.root) for k, s in asked.items()} for length in lengths]
+        ledgers = [_pairs(asked, own.view, length) for length in lengths]
         rounds = [(own, own)] if isinstance(spec, EmpiricalSpec) else own.folds(FOLDS)
         for rest, out in rounds:
             denoiser = yield from fitted(spec, rest, _spared(spec, rest, doubts), process, knowing, seed)
@@ -187,11 +189,11 @@ def left_out_windowed(
             questions = {k: question(s) for k, s in asked.items()}
             _judge_all(ledgers, questions, denoiser, out, ranks, knowing)
         _note(said, ledgers)
-    doubts = doubted(said[False], lengths) if doubts is None else doubts
+    doubts = doubted(said[False], lengths, share) if doubts is None else doubts
     for k, s in recipe.scores.items():
         if s.net is not None:
             own = places[str(s.net.view)]
-            ledgers = [{k: Ledger(length, own.view, s.read, s.root)} for length in lengths]
+            ledgers = [_pairs({k: s}, own.view, length) for length in lengths]
             for rest, out in own.folds(FOLDS):
                 made = yield from own_fitted(s, s.net, _spared(s.net, rest, doubts), process, seed)
                 _judge_all(ledgers, {k: made}, Silent(process), out, [None] * len(lengths), knowing)
@@ -199,28 +201,43 @@ def left_out_windowed(
     return said, doubts
 
 
+def _pairs(asked: Mapping[str, ScoreSpec], view: View, length: int) -> dict[str, tuple[Ledger, Ledger]]:
+    """A ledger offline and a causal one, by score."""
+    made = {k: (s.read, s.root) for k, s in asked.items()}
+    return {k: (Ledger(length, view, *how), Ledger(length, view, *how)) for k, how in made.items()}
+
+
 def _judge_all(
-    ledgers: Sequence[Mapping[str, Ledger]],
+    ledgers: Sequence[Mapping[str, tuple[Ledger, Ledger]]],
     questions: Mapping[str, AnomalyScore],
     denoiser: Denoiser,
     out: Places,
     ranks: Sequence[Tensor | None],
     knowing: Knowing,
 ) -> None:
-    """Put what every score says of the windows `out` into the ledgers, one per strip and score."""
+    """Put what every score says of the windows `out` into the ledgers, two per strip and score.
+
+    Where no gap is bridged and no trend followed, a causal window is the same as an offline one.
+    """
     for laid, judged, ledger, itself in zip(out.strips, out.judged, ledgers, ranks, strict=True):
         more, step = knowing.of(laid, out.view), out.view.stride(len(laid))
         for name, asking in questions.items():
-            judge(ledger[name], asking, denoiser, laid, judged, itself=itself, condition=more, stride=step)
+            offline, causal = ledger[name]
+            judge(offline, asking, denoiser, laid, judged, itself=itself, condition=more, stride=step)
+            if laid.late(out.view):
+                may = judged & laid.judged(out.view, causal=True)
+                judge(causal, asking, denoiser, laid, may, True, itself=itself, condition=more, stride=step)
+            else:
+                causal.ends = offline.ends
 
 
-def _note(said: dict[bool, Said], ledgers: Sequence[Mapping[str, Ledger]]) -> None:
+def _note(said: dict[bool, Said], ledgers: Sequence[Mapping[str, tuple[Ledger, Ledger]]]) -> None:
     for i, ledger in enumerate(ledgers):
-        said[False][i] |= {name: each.covered().astype(np.float32) for name, each in ledger.items()}
-        said[True][i] |= {name: each.ends.astype(np.float32) for name, each in ledger.items()}
+        said[False][i] |= {name: offline.covered().astype(np.float32) for name, (offline, _) in ledger.items()}
+        said[True][i] |= {name: causal.ends.astype(np.float32) for name, (_, causal) in ledger.items()}
 
 
-def doubted(said: Said, lengths: Sequence[int]) -> Doubts:
+def doubted(said: Said, lengths: Sequence[int], share: float = 0.0) -> Doubts:
     """The sum of what was said so far, each score in units of its spread over all instants."""
     totals = [np.zeros(length) for length in lengths]
     for name in said[0] if said else ():
@@ -228,7 +245,7 @@ def doubted(said: Said, lengths: Sequence[int]) -> Doubts:
         spread = float(np.nanstd(whole)) if np.isfinite(whole).any() else 0.0
         for total, each in zip(totals, said, strict=True):
             total += np.nan_to_num(each[name] / (spread or 1.0))
-    return Doubts(totals)
+    return Doubts(totals, share)
 
 
 def fitted(
@@ -241,7 +258,7 @@ def fitted(
     if isinstance(spec, MixtureSpec):
         return GaussianMixture.fit(x, process, spec.components, seed)
     rank = BESIDE * spec.directions if isinstance(spec, NetworkSpec) and spec.directions is not None else None
-    gaussian = Gaussian.fit(x, process, ridge(*x.flatten(1).shape), rank)
+    gaussian = spread_out(Gaussian.fit(x, process, ridge(*x.flatten(1).shape), rank))
     if isinstance(spec, GaussianSpec):
         return gaussian
     made = network(spec, own.view, x.shape[1], knowing, seed, process, gaussian)
@@ -284,6 +301,15 @@ def jittered(count: int, most: int, seed: int) -> Tensor:
     return ((torch.arange(most) + part) * (count / most)).long().clamp(max=count - 1)
 
 
+def spread_out(gaussian: Gaussian) -> Gaussian:
+    """The Gaussian with no less than `LEAST_VARIANCE` in any direction: a flat stretch is no certainty."""
+    values, rest = (v.clamp(min=LEAST_VARIANCE) for v in (gaussian.values, gaussian.rest))
+    vectors = gaussian.vectors
+    if not len(values):
+        values, vectors = rest[None], torch.eye(len(vectors), 1, dtype=vectors.dtype)
+    return Gaussian.spectral(gaussian.mean, values, vectors, rest, gaussian.schedule)
+
+
 def ridge(n: int, d: int) -> float:
     """The share of its covariance that is replaced by its mean variance."""
     return max(0.01 * min(1.0, d / n), 1e-6)
@@ -300,9 +326,10 @@ def _shown(shown: Places, seed: int) -> tuple[list[Tensor], Tensor]:
 
 
 def _spared(spec: DenoiserSpec, places: Places, doubts: Doubts | None) -> Places:
-    if doubts is None or isinstance(spec, MixtureSpec) or not spec.trim:
+    if doubts is None or isinstance(spec, MixtureSpec):
         return places
-    return places.only(doubts.spares(places.view, spec.trim))
+    trim = doubts.share if spec.trim is None else spec.trim
+    return places.only(doubts.spares(places.view, trim)) if trim else places
 
 
 def _own_ranks(places: Places, denoiser: Denoiser) -> list[Tensor]:
