@@ -259,7 +259,6 @@ def test_what_tables_do_not_have(call: Call, place: Path, option: tuple[str, ...
     assert f"{option[0]} is for series" in said.err
 
 
-@pytest.mark.xfail(reason="Channels.fit refuses a csv column of type null; all NaN as numbers it takes")
 def test_one_channel_without_any_reading_is_noted(call: Call, place: Path) -> None:
     given = log(800).set_column(2, "temp", pa.nulls(800, pa.float64()))
     pacsv.write_csv(given, place / "silent.csv")

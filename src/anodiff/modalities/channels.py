@@ -64,7 +64,8 @@ class Channels:
         Raises:
             Unreadable: nothing was ever observed.
         """
-        kinds = {field.name: kind_of(field) for table in tables for field in table.arrow.schema}
+        fields = [field for table in tables for field in table.arrow.schema]
+        kinds = {f.name: "numeric" if pa.types.is_null(f.type) else kind_of(f) for f in fields}
         arrow = pa.concat_tables([table.arrow for table in tables], promote_options="permissive").unify_dictionaries()
         whole = Table(arrow)
         texts = [name for name, kind in kinds.items() if kind in ("categorical", "ordinal") and _seen(arrow[name])]
