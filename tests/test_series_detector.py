@@ -145,7 +145,6 @@ class TestUse:
         assert detector.model_.nfe == 2
         assert 690 <= detector.decision_function(broken()).argmax() <= 740
 
-
     def test_less_time_is_fewer_steps(self) -> None:
         hurried = anodiff.Detector("series", max_seconds=0.05).fit(wave())
         assert hurried.model_.recipe.denoisers["learnt"].steps < 300

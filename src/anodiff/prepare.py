@@ -8,9 +8,9 @@ from sklearn.base import clone
 
 from anodiff.alarms import sketch_counts, sketch_numbers
 from anodiff.alarms.drift import Sketch
+from anodiff.data.timed import looks_timed
 from anodiff.diffusion.fill import conditional_mean
 from anodiff.diffusion.gaussian import Gaussian
-from anodiff.data.timed import looks_timed
 from anodiff.modalities import MODALITIES, Encoded, Modality
 from anodiff.modalities.series import Series
 from anodiff.model import Model

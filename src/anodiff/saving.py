@@ -308,6 +308,7 @@ def _plain(value: Any) -> float | str:
 
 
 def state(module: nn.Module) -> dict[str, np.ndarray]:
+    """A module's state as arrays."""
     return {key: value.detach().cpu().numpy() for key, value in module.state_dict().items()}
 
 
@@ -316,4 +317,5 @@ def _no_number(name: str) -> None:
 
 
 def digest(content: JSON) -> str:
+    """The checksum of a config."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

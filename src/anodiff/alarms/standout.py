@@ -58,4 +58,3 @@ class Standout:
         if made.spread_ <= 0:
             raise BadModel(f"the saved scale divides by {made.spread_}; calibrate the detector again.")
         return made
-
