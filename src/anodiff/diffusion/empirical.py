@@ -193,7 +193,7 @@ class Empirical(Denoiser):
 
 
 def _one_by_one(best: Tensor, place: Tensor, k: int) -> Tensor:
-    """Places `(B, k)` of the k nearest of runs `(B, runs)`, no two of which touch; the last again where none is left."""
+    """Places `(B, k)` of the k nearest of runs `(B, runs)`, no two touching; the last again where none is left."""
     chosen, beside = list[Tensor](), torch.arange(-1, 2, device=best.device)
     for _ in range(k):
         run = best.argmin(1, keepdim=True)

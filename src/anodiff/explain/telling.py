@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from anodiff.data.log import Log
-from anodiff.explain.band import HIDDEN, Scene, Stage
+from anodiff.explain.band import Scene, Stage
 from anodiff.explain.blame import deed
 from anodiff.explain.causes import Cause
 from anodiff.explain.located import Core
 from anodiff.explain.moment import Blame, Moment
 from anodiff.explain.moment_words import clock, did, instants, lasting, later, sentence
 from anodiff.explain.normals import normals
+from anodiff.explain.placing import HIDDEN
 from anodiff.happening import Happening
 from anodiff.modalities.series import Strip
 from anodiff.timeline import Timeline

@@ -11,13 +11,13 @@ import torch
 from anodiff.alarms.rates import PER
 from anodiff.detect_series import SeriesDetector
 from anodiff.explain.moment import Moment
-from anodiff.explain.moment_words import clock, lasting
+from anodiff.explain.moment_words import lasting
 from anodiff.explain.moments import Told, explained
-from anodiff.happening import Happening
 from anodiff.report.citing import works
 from anodiff.report.series_calibration import measured
 from anodiff.report.series_drift import drift
-from anodiff.report.series_overview import axis_of, numbers_of, overview
+from anodiff.report.series_overview import overview
+from anodiff.report.series_shown import drawn, listed
 from anodiff.report.series_words import headline, limits, trust
 from anodiff.types import JSON
 from anodiff.version import __version__
@@ -25,12 +25,6 @@ from anodiff.version import __version__
 WORST = 6
 CHANNELS = 3
 LISTED = 200
-SHOWN = 0.03
-"""Least share of the evidence for a channel to be drawn beside another."""
-ASIDE = 0.6
-"""So much of a scene is shown beside it on either side."""
-DRAWN = 4000
-"""Points of a line that are drawn at most."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +99,8 @@ def series_findings(
         detector.model_.modality.describe(),
         alarms,
         about,
-        [] if told is None else [_drawn(told, each, numeric) for each in moments],
-        [] if told is None else [_listed(told, each) for each in told.found[:LISTED]],
+        [] if told is None else [drawn(told, each, numeric) for each in moments],
+        [] if told is None else [listed(told, each) for each in told.found[:LISTED]],
         [] if told is None else overview(told, moments, numeric, alarms["threshold"]),
         moved,
         trust(alarms, about, moved),
@@ -202,41 +196,6 @@ def _about(detector: SeriesDetector, told: Told, moments: Sequence[Moment], name
         "seconds": seconds,
         "zone": told.log.zone,
     }
-
-
-def _drawn(told: Told, each: Moment, numeric: Sequence[str]) -> JSON:
-    """An event with the lines to draw: what was read from somewhat before its scene to somewhat after."""
-    track, known = told.log.tracks[each.happening.track], each.to_dict()
-    axis, inside = axis_of(track), each.instants[each.instants >= 0]
-    first, last = (int(inside[0]), int(inside[-1])) if len(inside) else (each.start, each.end)
-    if each.end - each.start <= 2 * (last - first):
-        first, last = min(first, each.start), max(last, each.end)
-    aside = int(ASIDE * (last - first)) + 1
-    shown = slice(max(0, first - aside), min(len(track), last + aside + 1), max(1, (last - first) // DRAWN))
-    lines: dict[str, JSON] = {}
-    for blame in each.blamed:
-        if lines and blame.share < SHOWN:
-            continue
-        values, levels = numbers_of(track, blame.channel, numeric)
-        read = [float(v) if np.isfinite(v) else None for v in values[shown]]
-        lines[blame.channel] = {"read": read, "levels": levels, "unit": blame.unit}
-    places = each.scene.places if each.times is None else each.times
-    return {
-        **known,
-        "axis": axis[shown].tolist(),
-        "scene": np.asarray(places, float).tolist(),
-        "span": [float(axis[each.start]), float(axis[each.end])],
-        "clock": track.times is not None,
-        "lines": lines,
-    }
-
-
-def _listed(told: Told, each: Happening) -> JSON:
-    times = told.log.tracks[each.track].times
-    ends = (each.event.start, each.event.end)
-    step = None if times is None or len(times) < 2 else int(np.median(np.diff(times)))
-    words = [f"{i:,}" if times is None else clock(int(times[i]), told.log.zone, step) for i in ends]
-    return {**each.to_dict(), "length": each.event.length, "from": words[0], "to": words[1]}
 
 
 def _named(data: Any) -> str:
