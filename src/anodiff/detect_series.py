@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -206,11 +206,27 @@ class SeriesDetector(BaseEstimator):
         log, strips = self._strips(X)
         return log.lay_out([self.model_.maps(strip) for strip in strips])
 
-    def explain(self, X: Any, *, top: int = 3, false_alarm_rate: float | None = None) -> "list[Moment]":
-        """Per event: which channels, since when, what was expected instead, and a sentence."""
+    def explain(
+        self,
+        X: Any,
+        *,
+        top: int = 3,
+        false_alarm_rate: float | None = None,
+        causal: bool | None = None,
+        units: Mapping[str, str] | None = None,
+    ) -> "list[Moment]":
+        """Per event, the worst first: which `top` channels, since when, what was expected instead, and a sentence.
+
+        Args:
+            X: Series with the channels of fit.
+            top: How many channels are told of.
+            false_alarm_rate: Events per normal instant, instead of the detector's own.
+            causal: As in `decision_function`.
+            units: Of channels, by name, for the sentence: `{"flow": "l/s"}`.
+        """
         from anodiff.explain.moments import moments
 
-        return moments(self, X, top=top, false_alarm_rate=false_alarm_rate)
+        return moments(self, X, top=top, false_alarm_rate=false_alarm_rate, causal=causal, units=units)
 
     def stream(self, **settings: Any) -> "Stream":
         """A live detector: takes instants as they come, gives the causal score of each in bounded time and memory."""

@@ -161,14 +161,14 @@ class Timeline:
             ledger = self.ledger(name, member, laid, False)
             said = smoothed(ledger.covered(), self.smooth)[: len(strip)]
             part = self.recipe.scores[name].weight * np.nan_to_num(self.scales[False][name](said), nan=0.0)
-            where = self.modality.channels_.locate(self._evidence(name, member, laid)[: len(strip)])
+            where = self.modality.channels_.locate(self.evidence(name, member, laid)[: len(strip)])
             where = np.stack([smoothed(each, self.smooth) for each in where.T], 1)
             summed = where.sum(1, keepdims=True)
             even = np.full_like(where, 1 / where.shape[1])
             total += part[:, None] * np.divide(where, summed, out=even, where=summed > 0)
         return np.asarray(total[strip.at])
 
-    def _evidence(self, name: str, member: AnomalyScore, laid: Laid) -> np.ndarray:
+    def evidence(self, name: str, member: AnomalyScore, laid: Laid) -> np.ndarray:
         """A member's maps, laid over each other `(G, width)`."""
         view, denoiser = self.view(name), self.asked(name)
         laid = laid.seen_by(view)

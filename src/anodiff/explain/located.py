@@ -79,7 +79,7 @@ def shared_out(timeline: Timeline, part: Strip, peak: int, inside: np.ndarray) -
     parts = at_peak(timeline, part, peak)
     total = np.zeros((len(part), len(timeline.modality.columns)))
     for name, member in timeline.members.items():
-        where = timeline.modality.channels_.locate(timeline._evidence(name, member, laid)[: len(part)])
+        where = timeline.modality.channels_.locate(timeline.evidence(name, member, laid)[: len(part)])
         excess = np.maximum(0, where - np.median(where[quiet], axis=0))
         total += parts[name] * excess / max(float(excess[inside].sum()), 1e-300)
     return total
