@@ -34,6 +34,7 @@ from anodiff.version import __version__
 
 if TYPE_CHECKING:
     from anodiff.detect import Detector
+    from anodiff.detect_series import SeriesDetector
 
 FORMAT = 3
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
@@ -173,6 +174,18 @@ def _tensors(detector: "Detector") -> dict[str, np.ndarray]:
 def _config(detector: "Detector", weights: bytes) -> JSON:
     model = detector.whole_
     content = {
+        "recipe": model.recipe.model_dump(mode="json"),
+        "modality": next(name for name, kind in MODALITIES.items() if type(model.modality) is kind),
+        "encoding": model.modality.config(),
+        "scales": {name: scale.config() for name, scale in model.score.scales_.items()},  # type: ignore[attr-defined]
+        "facts": model.facts,
+    }
+    return sealed(detector, weights, content)
+
+
+def sealed(detector: "Detector | SeriesDetector", weights: bytes, content: JSON) -> JSON:
+    """A config: what every kind of model says of itself, its own content, and the checksums."""
+    said = {
         "format": FORMAT,
         "anodiff": __version__,
         "weights": WEIGHTS,
@@ -186,14 +199,10 @@ def _config(detector: "Detector", weights: bytes) -> JSON:
             "max_rows": int(detector.max_rows),
             "seed": int(detector.seed),
         },
-        "recipe": model.recipe.model_dump(mode="json"),
-        "modality": next(name for name, kind in MODALITIES.items() if type(model.modality) is kind),
-        "encoding": model.modality.config(),
-        "scales": {name: scale.config() for name, scale in model.score.scales_.items()},  # type: ignore[attr-defined]
-        "facts": model.facts,
+        **content,
     }
-    content = json.loads(json.dumps(content))
-    return {**content, "sha256": digest(content)}
+    said = json.loads(json.dumps(said))
+    return {**said, "sha256": digest(said)}
 
 
 def _read_config(folder: Path) -> Any:

@@ -1,7 +1,5 @@
 """A model of series is a folder like any other, `saving` says of what kind; here is what is in it."""
 
-import hashlib
-import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,12 +24,11 @@ from anodiff.recipes.knowing import Knowing
 from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, Recipe, ScoreSpec, recipe
 from anodiff.recipes.windowed import DenoiserSpec
 from anodiff.recipes.windownets import network, own_score
-from anodiff.saving import FORMAT, digest, state, write_folder
+from anodiff.saving import sealed, state, write_folder
 from anodiff.scores.base import AnomalyScore
 from anodiff.settings import check_settings
 from anodiff.timeline import Timeline
 from anodiff.types import JSON, BadModel
-from anodiff.version import __version__
 
 Told = list[dict[str, np.ndarray]]
 MODES = {"offline": False, "causal": True}
@@ -151,19 +148,6 @@ def restored(config: SeriesConfig, group: Group) -> SeriesDetector:
 def _config(detector: SeriesDetector, weights: bytes) -> JSON:
     model = detector.whole_
     content = {
-        "format": FORMAT,
-        "anodiff": __version__,
-        "weights": "weights.safetensors",
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "settings": {
-            "contamination": _plain(detector.contamination),
-            "false_alarm_rate": _plain(detector.false_alarm_rate),
-            "alarm": detector.alarm,
-            "budget": None if detector.budget is None else int(detector.budget),
-            "max_seconds": None if detector.max_seconds is None else float(detector.max_seconds),
-            "max_rows": int(detector.max_rows),
-            "seed": int(detector.seed),
-        },
         "recipe": model.recipe.model_dump(mode="json"),
         "modality": "series",
         "encoding": model.modality.config(),
@@ -176,8 +160,7 @@ def _config(detector: SeriesDetector, weights: bytes) -> JSON:
         "recipe_was_auto": isinstance(detector.recipe, str) and detector.recipe == "auto" and not detector.changes,
         "facts": model.facts,
     }
-    content = json.loads(json.dumps(content))
-    return {**content, "sha256": digest(content)}
+    return sealed(detector, weights, content)
 
 
 def _revived(
@@ -257,7 +240,3 @@ def _check(left_out: dict[bool, Told], places: list[np.ndarray]) -> None:
         )
         if not fits:
             raise BadModel("its left-out scores do not fit to their instants")
-
-
-def _plain(value: Any) -> float | str:
-    return value if isinstance(value, str) else float(value)

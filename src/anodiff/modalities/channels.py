@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from anodiff.data.table import Table
 from anodiff.modalities.categories import Categorical
-from anodiff.modalities.numbers import numbers, typed
+from anodiff.modalities.numbers import numbers
 from anodiff.modalities.tabular import kind_of
 from anodiff.types import JSON, Unreadable
 
@@ -162,11 +162,6 @@ def matrix(table: Table, names: Sequence[str]) -> np.ndarray:
                 "correct it, or leave the cell empty if it is missing."
             )
     return values
-
-
-def as_type(values: np.ndarray, type: pa.DataType) -> pa.Array:
-    """Numbers in a channel's own type, rounded where it is whole."""
-    return typed(values, type)
 
 
 def _seen(column: pa.ChunkedArray) -> bool:
