@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from anodiff.bench.series import cost, missing, rates, rivals, tallies, tasks, weigh
 from anodiff.bench.series import results as files
+from anodiff.bench.series.detect import rivals as judged_rivals
 from anodiff.bench.series.gaussianity import of_windows
+from anodiff.bench.series.judge import volumes
 from anodiff.bench.series.nearest import drawn, nearest, windows
 from anodiff.bench.series.ours import Said, fitted
 from anodiff.bench.series.page import conclude, show
@@ -18,6 +20,7 @@ from anodiff.bench.series.protocols import PROTOCOLS, complete, protocol
 from anodiff.bench.series.results import Results
 from anodiff.bench.series.run import prepare, proceed
 from anodiff.bench.series.settings import Settings
+from anodiff.bench.series.tasks import Task
 from anodiff.bench.series.timed import Absent, Record
 from anodiff.bench.series.verdict import gap
 from anodiff.cli.app import app
@@ -275,3 +278,10 @@ def test_refusals_name_what_there_is(place: Path) -> None:
         prepare(toys.asked(place, "univariate", sets="XYZ"), place / "out.json", "")
     with pytest.raises(Unreadable, match="no results"):
         files.read(place / "nothing.json")
+
+
+def test_a_series_of_which_nothing_can_be_learnt_is_a_failure_not_the_end() -> None:
+    task = Task("flat", "toy", np.ones((400, 1)), (np.arange(400) == 300).astype(int))
+    found = list(judged_rivals(task, 0, ["near100"], volumes, None))
+    assert [record.status for record in found] == ["failed"]
+    assert "nothing to learn" in str(found[0].error)

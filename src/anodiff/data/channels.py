@@ -33,10 +33,16 @@ def matched(table: Table, fitted: Sequence[str], source: str = "", fit: bool = T
 
 
 def check_columns(fitted: Sequence[str], given: Sequence[str], source: str = "", whose: str = "fit") -> None:
-    """Refuse channels that are not those of fit, in the words that tables use."""
+    """Refuse columns, of a table or of series, that are not those of fit.
+
+    >>> check_columns(["flow", "temp"], ["flow", "tmp"])
+    Traceback (most recent call last):
+    ...
+    anodiff.types.Unreadable: columns differ from those of fit: missing temp; unexpected tmp.
+    """
     missing = [name for name in fitted if name not in set(given)]
     unexpected = [name for name in given if name not in set(fitted)]
-    parts = [f"{word} {_few(names)}" for word, names in (("missing", missing), ("unexpected", unexpected)) if names]
+    parts = [f"{word} {few(names)}" for word, names in (("missing", missing), ("unexpected", unexpected)) if names]
     if parts:
         raise Unreadable(f"{source}columns differ from those of {whose}: {'; '.join(parts)}.")
 
@@ -71,5 +77,6 @@ def _common(fields: Sequence[pa.Field]) -> pa.Field:
         ) from None
 
 
-def _few(names: Sequence[str], most: int = 10) -> str:
+def few(names: Sequence[str], most: int = 10) -> str:
+    """The first few names, and how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -17,6 +17,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from anodiff.data.channels import check_columns, few
 from anodiff.data.readers import read
 from anodiff.data.table import KINDS, Table, native
 from anodiff.modalities.base import Encoded, Modality
@@ -245,9 +246,7 @@ class Tabular(Modality):
             raise Misfit(f"kinds is {self.kinds!r}; give a dict of column names and kinds.")
         unknown = set(self.kinds or {}) - set(table.names)
         if unknown:
-            raise Misfit(
-                f"kinds names {', '.join(sorted(unknown))}, which the table lacks; it has {_few(table.names)}."
-            )
+            raise Misfit(f"kinds names {', '.join(sorted(unknown))}, which the table lacks; it has {few(table.names)}.")
         kinds = (self.kinds or {}).values()
         wrong = [kind for kind in kinds if not isinstance(kind, list | tuple) and kind not in BLOCKS]
         if wrong:
@@ -341,25 +340,6 @@ def kind_of(field: pa.Field) -> str:
     raise Unreadable(
         f"column {field.name} holds {type}, which is not one value per cell; drop it or split it into columns."
     )
-
-
-def check_columns(fitted: Sequence[str], given: Sequence[str]) -> None:
-    """Refuse a table whose columns are not those of `fit`.
-
-    >>> check_columns(["flow", "temp"], ["flow", "tmp"])
-    Traceback (most recent call last):
-    ...
-    anodiff.types.Unreadable: columns differ from those of fit: missing temp; unexpected tmp.
-    """
-    missing = [name for name in fitted if name not in set(given)]
-    unexpected = [name for name in given if name not in set(fitted)]
-    parts = [f"{word} {_few(names)}" for word, names in (("missing", missing), ("unexpected", unexpected)) if names]
-    if parts:
-        raise Unreadable(f"columns differ from those of fit: {'; '.join(parts)}.")
-
-
-def _few(names: Sequence[str], most: int = 10) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _masked(values: pa.Array, missing: np.ndarray) -> pa.Array:

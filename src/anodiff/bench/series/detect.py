@@ -1,7 +1,7 @@
 """Who finds the anomalies: the default and its rivals on one series, under the same smoothing."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 
 from anodiff.bench.series.judge import Judge, both
 from anodiff.bench.series.ours import Said, fitted, learnt, members_of, shared
@@ -42,10 +42,14 @@ def default(task: Task, seed: int, settings: Settings, judge: Judge) -> JSON:
 
 
 def rivals(task: Task, seed: int, names: Sequence[str], judge: Judge, smooth: int | None) -> Iterator[Record]:
-    """A record of each; they are smoothed over as many instants as anodiff, or over a period where it failed."""
-    given = shared(task, seed)
+    """A record of each; they are smoothed over as many instants as anodiff, or over a period where it failed.
+
+    A series of which nothing can be learnt is a failure of each, not of the run.
+    """
+    known = cache(lambda: shared(task, seed))
 
     def of(name: str) -> JSON:
+        given = known()
         with timed() as cost:
             parts = RIVALS[name](given)
         width = smooth or given.smooth
