@@ -16,7 +16,7 @@ from torch.nn.functional import pad, silu
 from anodiff.nets.embed import Fourier
 from anodiff.nets.mlp import Block
 
-L = TypeVar("L", nn.Linear, nn.Conv1d)
+L = TypeVar("L", nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
 class Context(nn.Module):
