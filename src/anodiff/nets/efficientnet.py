@@ -74,6 +74,7 @@ class Same(nn.Conv2d):
     ) -> None:
         inside = kernel // 2 if stride == 1 and border == "zeros" else 0
         super().__init__(inputs, outputs, kernel, stride, inside, groups=groups)
+        self.weight.data = self.weight.data.contiguous(memory_format=torch.channels_last)
         self.outside = kernel > 1 and not inside
         self.mode = "constant" if border == "zeros" else border
 
@@ -103,7 +104,7 @@ class Inverted(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = x if self.expand is None else relu6(self.expand(x), inplace=True)
         h = self.project(relu6(self.look(h), inplace=True))
-        return h.add_(x) if self.adds else h
+        return torch.add(h, x) if self.adds else torch.as_tensor(h)
 
 
 class EfficientNetLite0(nn.Module):
@@ -148,6 +149,11 @@ class EfficientNetLite0(nn.Module):
         return [seen[layer] for layer in self.layers]
 
     @property
+    def blocks(self) -> list[Inverted]:
+        """All of them, the shallowest first."""
+        return [block for block in self.modules() if isinstance(block, Inverted)]
+
+    @property
     def strides(self) -> list[int]:
         """Pixels from one place of a map to the next, per layer."""
         return [2 if layer == "stem" else int(layer.strip("sa")) for layer in self.layers]
@@ -172,13 +178,12 @@ def embedded(layers: Sequence[str] = ("s8", "s16"), border: str = "zeros") -> Ef
     net = EfficientNetLite0(layers, border)
     state = torch.load(io.BytesIO(weights()), map_location="cpu", weights_only=True)
     lay(net.stem, state, "_conv_stem", "_bn0")
-    blocks = [block for stage in net.stages for block in stage]
-    for i, block in enumerate(blocks):
+    for i, block in enumerate(net.blocks):
         if block.expand is not None:
             lay(block.expand, state, f"_blocks.{i}._expand_conv", f"_blocks.{i}._bn0")
         lay(block.look, state, f"_blocks.{i}._depthwise_conv", f"_blocks.{i}._bn1")
         lay(block.project, state, f"_blocks.{i}._project_conv", f"_blocks.{i}._bn2")
-    return net.to(memory_format=torch.channels_last)
+    return net
 
 
 def lay(conv: nn.Conv2d, state: Mapping[str, Tensor], name: str, norm: str) -> None:
