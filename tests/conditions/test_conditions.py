@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from anodiff.conditions import CONDITIONS, Calendar, Condition, Entity, Mask, Past
+from anodiff.conditions import CONDITIONS, Calendar, Condition, Entity, Label, Mask, Past
 from anodiff.types import Misfit
 
 HOUR = 3_600_000_000
@@ -16,6 +16,7 @@ def every() -> dict[str, tuple[Condition, object]]:
         "mask": (Mask(2, 5), np.zeros((3, 2, 5), bool)),
         "calendar": (Calendar(["day", "week"]), np.arange(3) * HOUR),
         "entity": (Entity(["a", "b"]), ["a", "c", "b"]),
+        "label": (Label(["a", "b"]), ["a", "c", "b"]),
     }
 
 
