@@ -7,7 +7,7 @@ from torch import nn
 from anodiff.diffusion.denoise import DataPredicting
 from anodiff.diffusion.exact import Empirical, Gaussian
 from anodiff.diffusion.grids import log_snr
-from anodiff.diffusion.guide import ClassifierFree, Pinned, Repainted, Steered, filled
+from anodiff.diffusion.guide import ClassifierFree, Drawn, Pinned, Repainted, Steered, filled
 from anodiff.diffusion.noise import EDM, VP
 from anodiff.diffusion.sample import DDPM, Resampled
 
@@ -103,3 +103,13 @@ def test_filling_a_gaussian_gives_the_conditional_mean(gaussian):
     torch.testing.assert_close(answer[:, 1:], conditional(x, VP().level(T) ** 2)[0], rtol=1e-6, atol=1e-6)
     everything = torch.ones(6, 3, dtype=torch.bool)
     assert torch.equal(filled(gaussian, draws(6, 3), everything, T), draws(6, 3))
+
+
+def test_drawn_is_the_guided_noise_of_a_process_that_preserves_variance(gaussian):
+    x_t, item, weight = draws(4, 3), draws(4, 3, seed=1), 1.7
+    alpha, sigma = VP().alpha(T), VP().sigma(T)
+    noise = (x_t - alpha * gaussian(x_t, T).mean) / sigma
+    guided = noise - weight * sigma * (alpha * item + sigma * noise - x_t)
+    expected = (x_t - sigma * guided) / alpha
+    torch.testing.assert_close(Drawn(gaussian, item, weight)(x_t, T).mean, expected)
+    assert torch.equal(Drawn(gaussian, item, 0.0)(x_t, T).mean, gaussian(x_t, T).mean)

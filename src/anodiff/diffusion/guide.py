@@ -104,6 +104,31 @@ class Repainted(Around):
         return Posterior(torch.where(self.known, observed, mean))
 
 
+class Drawn(Around):
+    r"""Towards an item y, most where noise is strongest: :math:`D' = D + w \, \sigma^2 (y - D)`, with
+    :math:`\sigma^2 = s^2 / (1 + s^2)`.
+
+    On a process that preserves variance this is :math:`\hat\varepsilon' = \hat\varepsilon - w \sigma (y_t - x_t)` with
+    :math:`y_t = \alpha y + \sigma \hat\varepsilon` (Mousakhan, Brox and Tayyub, "Anomaly Detection with Conditioned
+    Denoising Diffusion Models", 2023); weight 0 is no guidance.
+
+    Args:
+        denoiser: What is asked.
+        item: y, `(B, *event)`.
+        weight: w.
+    """
+
+    def __init__(self, denoiser: Denoiser, item: Batch, weight: float = 1.0) -> None:
+        super().__init__(denoiser)
+        self.item = item
+        self.weight = weight
+
+    def forward(self, x_t: Batch, t: Times, **condition: Tensor) -> Posterior:
+        square = expand(self.schedule.level(t), x_t) ** 2
+        mean = self.denoiser(x_t, t, **condition).mean
+        return Posterior(mean + self.weight * square / (1 + square) * (self.item.to(mean) - mean))
+
+
 class Steered(Around):
     r"""Away from an energy of the clean item: :math:`D' = D - w \, s^2 \, \nabla_{\tilde x} E(D(x_t, t))`.
 
