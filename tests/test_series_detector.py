@@ -111,14 +111,14 @@ class TestUse:
             {"when": pd.date_range("2024-03-01", periods=1500, freq="5min", tz="Europe/Paris"), "flow": wave()}
         )
         detector = anodiff.Detector(changes=SMALL).fit(frame)
-        assert detector.series_.period_ == 40
+        assert detector.period_ == 40
         event = detector.events(frame.assign(flow=broken()))[0].to_dict()
         assert event["start"].startswith("2024-03-03")
-        assert detector.series_.false_alarms_per_day_ == pytest.approx(1e-4 * 288)
+        assert detector.false_alarms_per_day_ == pytest.approx(1e-4 * 288)
 
     def test_tables_stay_tables(self) -> None:
         detector = anodiff.Detector(recipe="mahalanobis").fit(np.random.default_rng(0).normal(size=(100, 3)))
-        assert not hasattr(detector, "series_")
+        assert detector.kind_ == "tabular"
         with pytest.raises(Misfit, match="modality='series'"):
             detector.stream()
 
@@ -126,7 +126,7 @@ class TestUse:
         detector = anodiff.Detector("series", changes=SMALL).fit(wave())
         detector.set_params(modality="tabular", recipe="mahalanobis", changes=None)
         detector.fit(np.random.default_rng(0).normal(size=(100, 3)))
-        assert not hasattr(detector, "series_")
+        assert detector.kind_ == "tabular"
 
     def test_windows_by_hand(self) -> None:
         detector = anodiff.Detector(Series(window=[16, 32, 64, 200]), changes=SMALL).fit(wave())

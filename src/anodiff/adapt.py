@@ -3,16 +3,16 @@
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from anodiff.detect import Detector
-from anodiff.modalities import Modality
-from anodiff.prepare import is_series
+from anodiff.prepare import kind_of
+from anodiff.settings import Settings
 from anodiff.types import Misfit
 
 
-class SklearnDetector(OutlierMixin, BaseEstimator):
+class SklearnDetector(OutlierMixin, Settings):
     """`Detector` with scikit-learn's sign, labels and checks; the arguments are those of `Detector`.
 
     Numeric arrays only, NaN welcome: frames with other columns belong to `Detector` itself. A row that it was fitted on
@@ -26,31 +26,6 @@ class SklearnDetector(OutlierMixin, BaseEstimator):
         offset_: `decision_function` is `score_samples` minus this; negative is an anomaly.
     """
 
-    def __init__(
-        self,
-        modality: str | Modality = "auto",
-        recipe: Any = "auto",
-        *,
-        changes: dict[str, Any] | None = None,
-        contamination: float | str = 0.0,
-        false_alarm_rate: float | str = "auto",
-        alarm: str = "auto",
-        budget: int | None = None,
-        max_seconds: float | None = None,
-        max_rows: int = 100_000,
-        seed: int = 0,
-    ) -> None:
-        self.modality = modality
-        self.recipe = recipe
-        self.changes = changes
-        self.contamination = contamination
-        self.false_alarm_rate = false_alarm_rate
-        self.alarm = alarm
-        self.budget = budget
-        self.max_seconds = max_seconds
-        self.max_rows = max_rows
-        self.seed = seed
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -59,8 +34,9 @@ class SklearnDetector(OutlierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn normal rows `X` `(n, d)`; `y` is ignored."""
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
-        if is_series(self.modality, None):
-            raise Misfit("scikit-learn's estimators take rows that do not follow each other; use Detector for series.")
+        if (kind := kind_of(self.modality, None)) != "tabular":
+            also = "images" if kind == "image" else kind
+            raise Misfit(f"scikit-learn's estimators take rows that do not follow each other; use Detector for {also}.")
         self.detector_ = Detector(**self.get_params(deep=False)).fit(X)
         left_out = self.detector_.decision_scores_ if len(X) <= self.max_rows else np.zeros(0)
         self.offset_ = -self.detector_.threshold_

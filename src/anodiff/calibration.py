@@ -1,5 +1,6 @@
 """What alarms count: scores of held-out normals, at whatever budget they are asked for."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ class Counted:
         known: Of the known anomalies `(k,)`, each without its own help.
         conformal: Counts the held-out normals.
         tail: Continues beyond them; None where they are too few or too tied.
+        aside: So many rows of fit, the highest scores, are taken for anomalies and not counted.
     """
 
     left_out: Scores
@@ -30,6 +32,7 @@ class Counted:
     known: Scores
     conformal: Conformal
     tail: Tail | None
+    aside: int = 0
 
     @property
     def rate(self) -> float:
@@ -40,6 +43,35 @@ class Counted:
         p = self.conformal.p_value(self.known) if len(self.known) else np.ones(1)
         found = p[p <= MOST]
         return float(max(LEAST, found.max())) if len(found) else COMMON
+
+    def p_value(self, scores: Scores, alarm: str) -> Scores:
+        """p-values of scores `(n,)`; only the alarm "tail" goes below what was counted."""
+        return (self.tail if alarm == "tail" and self.tail else self.conformal).p_value(scores)
+
+    def threshold(self, false_alarm_rate: float, alarm: str) -> float:
+        """The score above which an alarm is raised; "auto" continues beyond the normals with a warning."""
+        if alarm == "tail" and self.tail is not None:
+            return self.tail.threshold(false_alarm_rate)
+        if false_alarm_rate >= self.conformal.supported_rate or alarm != "auto":
+            return self.conformal.threshold(false_alarm_rate)
+        warnings.warn(self.statement(false_alarm_rate, alarm), UserWarning, stacklevel=2)
+        if self.tail is not None:
+            return self.tail.threshold(false_alarm_rate)
+        return self.conformal.threshold(self.conformal.supported_rate)
+
+    def statement(self, false_alarm_rate: float, alarm: str) -> str:
+        """In a sentence, what stands behind alarms at this rate."""
+        counted = self.conformal.statement(false_alarm_rate) + self._set_aside()
+        if false_alarm_rate >= self.conformal.supported_rate or alarm == "conformal":
+            return counted
+        if self.tail is not None:
+            return f"{counted} {self.tail.statement(false_alarm_rate)}"
+        return f"{counted} Until then rows above every held-out normal raise an alarm."
+
+    def _set_aside(self) -> str:
+        if not self.aside:
+            return ""
+        return f" {self.aside:,} more rows of fit, the highest scores, are taken for anomalies and not counted."
 
 
 @dataclass(frozen=True)
@@ -67,7 +99,8 @@ class Calibration:
         elif self.set_aside:
             normals = np.sort(left_out)[: max(2, len(left_out) - round(self.set_aside * len(left_out)))]
         known = _combined(score, self.known) if self.known else np.zeros(0)
-        return Counted(left_out, normals, known, Conformal().fit(normals), _tail(normals))
+        aside = 0 if self.held_out else len(left_out) - len(normals)
+        return Counted(left_out, normals, known, Conformal().fit(normals), _tail(normals), aside)
 
 
 def _combined(score: Hybrid, totals: Totals) -> Scores:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from anodiff.alarms.blocks import Blocks
@@ -19,10 +19,10 @@ from anodiff.happening import Happening, happenings
 from anodiff.modalities.series import Series, Strip
 from anodiff.recipes.chronicle import tell
 from anodiff.recipes.grow import Progress
-from anodiff.recipes.schema import Recipe, bibtex, recipe
-from anodiff.settings import MOST_CONTAMINATION, check_settings
+from anodiff.recipes.schema import bibtex, recipe
+from anodiff.settings import MOST_CONTAMINATION, Settings, check_settings
 from anodiff.timeline import Timeline
-from anodiff.types import JSON, Misfit, Refusal, Scores, Unreadable
+from anodiff.types import Misfit, Refusal, Scores, Unreadable
 
 if TYPE_CHECKING:
     from anodiff.explain.moments import Moment
@@ -33,7 +33,7 @@ COMMON = 1e-4
 FAR = 30.0
 
 
-class SeriesDetector(BaseEstimator):
+class SeriesDetector(Settings):
     """Detects when a series does not behave as the normal ones did that it was fitted on.
 
     What `Detector` says of rows holds here of instants. `false_alarm_rate` counts events per normal instant: an event
@@ -50,31 +50,6 @@ class SeriesDetector(BaseEstimator):
         held_out_: Scores of the normal stretches that alarms count, one array each.
         period_: The dominant period in instants; 0 where there is none.
     """
-
-    def __init__(
-        self,
-        modality: str | Series = "series",
-        recipe: str | Path | JSON | Recipe = "auto",
-        *,
-        changes: JSON | None = None,
-        contamination: float | str = 0.0,
-        false_alarm_rate: float | str = "auto",
-        alarm: str = "auto",
-        budget: int | None = None,
-        max_seconds: float | None = None,
-        max_rows: int = 100_000,
-        seed: int = 0,
-    ) -> None:
-        self.modality = modality
-        self.recipe = recipe
-        self.changes = changes
-        self.contamination = contamination
-        self.false_alarm_rate = false_alarm_rate
-        self.alarm = alarm
-        self.budget = budget
-        self.max_seconds = max_seconds
-        self.max_rows = max_rows
-        self.seed = seed
 
     def fit(self, X: Any, y: Any = None, *, examples: Any = None) -> Self:
         """Learn normal series `X`, which may hold a few anomalies; `y` is ignored.
@@ -389,7 +364,7 @@ class SeriesDetector(BaseEstimator):
         return self.false_alarm_rate_ if given is None else given
 
 
-def fresh(given: str | Series) -> Series:
+def fresh(given: object) -> Series:
     """A modality that is not fitted: by name, or like the one given."""
     if isinstance(given, Series):
         return cast(Series, clone(given))

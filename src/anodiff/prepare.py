@@ -1,6 +1,6 @@
 """From what a user gives to rows that a recipe can learn from."""
 
-from typing import cast
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from anodiff.alarms import sketch_counts, sketch_numbers
 from anodiff.alarms.drift import Sketch
+from anodiff.data.pictured import looks_pictured
 from anodiff.data.timed import looks_timed
 from anodiff.diffusion.fill import conditional_mean
 from anodiff.diffusion.gaussian import Gaussian
@@ -17,10 +18,19 @@ from anodiff.model import Model
 from anodiff.settings import LEAST_ROWS
 from anodiff.types import Misfit, Refusal, Unreadable
 
+Kind: TypeAlias = Literal["tabular", "series", "image"]
+
 
 def sketch(values: np.ndarray | dict[str, int]) -> Sketch:
     """What drift is later measured against, of a column's numbers or counts."""
     return sketch_counts(values) if isinstance(values, dict) else sketch_numbers(values)
+
+
+def kind_of(given: object, X: object) -> Kind:
+    """What kind of data X is to be judged as."""
+    if is_images(given, X):
+        return "image"
+    return "series" if is_series(given, X) else "tabular"
 
 
 def is_series(given: object, X: object) -> bool:
@@ -34,13 +44,23 @@ def is_series(given: object, X: object) -> bool:
     return given == "auto" and looks_timed(X)
 
 
+def is_images(given: object, X: object) -> bool:
+    """Whether the data is to be judged as images: because it is said, or by what it is.
+
+    "auto" takes for images what `looks_pictured` does. Of a modality its attribute `kind` says so.
+    """
+    if given == "image" or getattr(given, "kind", None) == "image":
+        return True
+    return given == "auto" and looks_pictured(X)
+
+
 def chosen_modality(given: str | Modality) -> Modality:
     """A fresh modality: by name, or like the one given."""
     if isinstance(given, Modality):
         return cast(Modality, clone(given, safe=False))
     name = "tabular" if given == "auto" else given
     if name not in MODALITIES:
-        raise Misfit(f"modality is {given!r}; choose one of auto, {', '.join(MODALITIES)}, series.")
+        raise Misfit(f"modality is {given!r}; choose one of auto, {', '.join(MODALITIES)}, series, image.")
     return MODALITIES[name]()
 
 

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -23,22 +23,22 @@ from torch import nn
 from anodiff.alarms import Surprise
 from anodiff.calibration import Calibration
 from anodiff.card import card
+from anodiff.detect import Detector
+from anodiff.detect_tables import TableDetector
 from anodiff.modalities import MODALITIES
 from anodiff.model import Model
+from anodiff.prepare import Kind
 from anodiff.recipes.build import Group, revive, revive_gaussian, schedule
 from anodiff.recipes.schema import recipe
 from anodiff.scores.combine import Hybrid
-from anodiff.settings import check_settings
+from anodiff.settings import Settings, check_settings
 from anodiff.types import JSON, BadModel, Refusal
 from anodiff.version import __version__
-
-if TYPE_CHECKING:
-    from anodiff.detect import Detector
-    from anodiff.detect_series import SeriesDetector
 
 FORMAT = 3
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 LARGEST_CONFIG = 256 * 2**20
+Saved: TypeAlias = tuple[type[BaseModel], Callable[[Any, Group], Settings]]
 
 
 class Facts(BaseModel):
@@ -72,14 +72,14 @@ class Config(BaseModel):
     weights_sha256: str
     settings: dict[str, Any]
     recipe: dict[str, Any]
-    modality: str
+    modality: Literal["tabular"]
     encoding: dict[str, Any]
     scales: dict[str, dict[str, Any]]
     facts: Facts
     sha256: str
 
 
-def save(detector: "Detector", path: Path, *, overwrite: bool = False) -> Path:
+def save(detector: TableDetector, path: Path, *, overwrite: bool = False) -> Path:
     """Write the folder beside its final place, then move it there in one step.
 
     Raises:
@@ -116,7 +116,7 @@ def write_folder(
     return path
 
 
-def load(path: str | Path) -> "Detector":
+def load(path: str | Path) -> Detector:
     """The detector that was saved in the folder `path`; its scores are the same.
 
     Raises:
@@ -130,10 +130,11 @@ def load(path: str | Path) -> "Detector":
         return {key.partition("/")[2]: value for key, value in arrays.items() if key.partition("/")[0] == name}
 
     try:
-        return _restored(config, group) if isinstance(config, Config) else _restored_series(config, group)
+        inner = KINDS[config.modality]()[1](config, group)
     except (Refusal, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         said = (str(error).strip() or type(error).__name__).splitlines()
         raise BadModel(f"the model in {folder} does not fit together ({said[0]}); fit and save it anew.") from error
+    return Detector(**inner.get_params(deep=False)).hold(config.modality, inner)
 
 
 def _exchange(fresh: Path, path: Path, old: Path) -> None:
@@ -149,7 +150,7 @@ def _exchange(fresh: Path, path: Path, old: Path) -> None:
         raise
 
 
-def _tensors(detector: "Detector") -> dict[str, np.ndarray]:
+def _tensors(detector: TableDetector) -> dict[str, np.ndarray]:
     model = detector.whole_
     groups: dict[str, Mapping[str, np.ndarray]] = {
         "filler": state(model.filler),
@@ -171,7 +172,7 @@ def _tensors(detector: "Detector") -> dict[str, np.ndarray]:
     }
 
 
-def _config(detector: "Detector", weights: bytes) -> JSON:
+def _config(detector: TableDetector, weights: bytes) -> JSON:
     model = detector.whole_
     content = {
         "recipe": model.recipe.model_dump(mode="json"),
@@ -183,7 +184,7 @@ def _config(detector: "Detector", weights: bytes) -> JSON:
     return sealed(detector, weights, content)
 
 
-def sealed(detector: "Detector | SeriesDetector", weights: bytes, content: JSON) -> JSON:
+def sealed(detector: Settings, weights: bytes, content: JSON) -> JSON:
     """A config: what every kind of model says of itself, its own content, and the checksums."""
     said = {
         "format": FORMAT,
@@ -229,13 +230,11 @@ def _read_config(folder: Path) -> Any:
             f"{folder} was written by anodiff {content.get('anodiff')} (format {version}), newer than this anodiff "
             f"{__version__} (format {FORMAT}); upgrade anodiff to read it."
         )
-    kind: type[BaseModel] = Config
-    if content.get("modality") == "series":
-        from anodiff.saving_series import SeriesConfig
-
-        kind = SeriesConfig
+    kind: Any = str(content.get("modality"))
+    if kind not in KINDS:
+        raise BadModel(f"{path}: modality: one of {', '.join(KINDS)}, got {kind[:60]}; fit and save the model anew.")
     try:
-        config: Any = kind.model_validate(content)
+        config: Any = KINDS[cast(Kind, kind)]()[0].model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place, given = ".".join(map(str, first["loc"])), str(first.get("input"))[:60]
@@ -268,19 +267,8 @@ def _check_inside(folder: Path, path: Path) -> None:
         raise BadModel(f"{path} leads outside its folder, to {path.resolve()}; it is not read.")
 
 
-def _restored_series(config: Any, group: Group) -> "Detector":
-    from anodiff.detect import Detector
-    from anodiff.saving_series import restored
-
-    inner = restored(config, group)
-    detector = Detector(**inner.get_params(deep=False))
-    detector._adopt(inner)
-    return detector
-
-
-def _restored(config: Config, group: Group) -> "Detector":
-    from anodiff.detect import Detector
-
+def restored(config: Config, group: Group) -> TableDetector:
+    """The detector of a config and its arrays, by group."""
     chosen = recipe(config.recipe)
     modality = MODALITIES[config.modality].restore(config.encoding, group("encoding"))
     width = len(getattr(modality, "owners", group("filler")["mean"]))
@@ -289,7 +277,7 @@ def _restored(config: Config, group: Group) -> "Detector":
     score = Hybrid(members, {name: asked.weight for name, asked in chosen.scores.items()})
     score.scales_ = {name: Surprise.restore(config.scales[name], group(f"scale.{name}")) for name in members}
     facts = {**config.facts.model_dump(exclude_unset=True), "columns": modality.describe()}
-    detector = Detector(modality, recipe(facts["asked"]).model_dump(mode="json"), **config.settings)
+    detector = TableDetector(modality, recipe(facts["asked"]).model_dump(mode="json"), **config.settings)
     check_settings(detector)
     calibration = Calibration(group("left_out"), group("held_out"), group("known"), facts["contamination"]["value"])
     _check_calibration(calibration, list(members))
@@ -299,6 +287,26 @@ def _restored(config: Config, group: Group) -> "Detector":
         model.totals(model.fill(nothing, nothing > 0))
     detector._finish(model, calibration)
     return detector
+
+
+def _of_tables() -> Saved:
+    return Config, restored
+
+
+def _of_series() -> Saved:
+    from anodiff.saving_series import SeriesConfig, restored
+
+    return SeriesConfig, restored
+
+
+def _of_images() -> Saved:
+    from anodiff.saving_images import ImagesConfig, restored  # type: ignore[import-not-found, unused-ignore]
+
+    return ImagesConfig, restored
+
+
+KINDS: dict[Kind, Callable[[], Saved]] = {"tabular": _of_tables, "series": _of_series, "image": _of_images}
+"""What config.json may say of each kind of model, and how it is restored."""
 
 
 def _check_calibration(calibration: Calibration, members: list[str]) -> None:

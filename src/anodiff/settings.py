@@ -2,13 +2,52 @@
 
 from math import inf
 from numbers import Integral, Real
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from anodiff.types import Misfit
+from sklearn.base import BaseEstimator
+
+from anodiff.recipes.schema import Recipe
+from anodiff.types import JSON, Misfit
+
+if TYPE_CHECKING:
+    from anodiff.modalities import Modality
+    from anodiff.modalities.series import Series
 
 LEAST_ROWS = 5
 ALARMS = ("auto", "conformal", "tail")
 MOST_CONTAMINATION = 0.4
+CHANGEABLE = ("false_alarm_rate", "alarm", "budget")
+"""Settings that may be changed after fit."""
+
+
+class Settings(BaseEstimator):
+    """What every detector is given, whatever it judges; `detect.Detector` says what each means. Only stores."""
+
+    def __init__(
+        self,
+        modality: "str | Modality | Series" = "auto",
+        recipe: str | Path | JSON | Recipe = "auto",
+        *,
+        changes: JSON | None = None,
+        contamination: float | str = 0.0,
+        false_alarm_rate: float | str = "auto",
+        alarm: str = "auto",
+        budget: int | None = None,
+        max_seconds: float | None = None,
+        max_rows: int = 100_000,
+        seed: int = 0,
+    ) -> None:
+        self.modality = modality
+        self.recipe = recipe
+        self.changes = changes
+        self.contamination = contamination
+        self.false_alarm_rate = false_alarm_rate
+        self.alarm = alarm
+        self.budget = budget
+        self.max_seconds = max_seconds
+        self.max_rows = max_rows
+        self.seed = seed
 
 
 def check_settings(given: Any) -> None:

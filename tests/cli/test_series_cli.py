@@ -96,7 +96,7 @@ class TestFit:
         options = ("--time", "when", "--causal", "--window", 20, "--window", 36, "--seed", 3, "--rate", 0.003)
         facts = json.loads(call(*FIT, *options, "--json").out)
         assert (facts["windows"], facts["causal"], facts["false_alarm_rate"]) == ([20, 36], True, 0.003)
-        modality = anodiff.load(place / "fresh").series_.whole_.modality
+        modality = anodiff.load(place / "fresh").whole_.modality
         assert (modality.time, modality.causal, modality.windows()) == ("when", True, (20, 36))
 
     def test_entities(self, call: Call, place: Path) -> None:
@@ -124,7 +124,7 @@ class TestFit:
     def test_tabular_if_it_is_said(self, call: Call, place: Path) -> None:
         said = call("fit", "normal.csv", "-o", "fresh", "--modality", "tabular", "--recipe", "mahalanobis")
         assert said.code == 0
-        assert not hasattr(anodiff.load(place / "fresh"), "series_")
+        assert anodiff.load(place / "fresh").kind_ == "tabular"
 
 
 class TestScore:
@@ -133,7 +133,7 @@ class TestScore:
         asked = ("--causal",) if causal else ()
         assert call("score", "model", "new.csv", "-o", "out.csv", *asked).code == 0
         assert call("score", "model", "new.csv", "-o", "out.parquet", *asked).code == 0
-        detector = anodiff.load(place / "model").series_
+        detector = anodiff.load(place / "model")
         events = detector.events(place / "new.csv", causal=causal)
         scores = detector.decision_function(place / "new.csv", causal=causal)
         for table in (pacsv.read_csv(place / "out.csv"), pq.read_table(place / "out.parquet")):

@@ -49,7 +49,8 @@ class Ours:
         self.detector.fit(cut.train, **known)
 
     def score(self, cut: Cut, rows: np.ndarray | None = None) -> Scores:
-        return self.detector.decision_function(cut.test if rows is None else take(cut.test, rows))
+        found: Scores = self.detector.decision_function(cut.test if rows is None else take(cut.test, rows))
+        return found
 
     def p_of(self, scores: Scores) -> Scores:
         return self.detector.p_of(scores)

@@ -36,11 +36,11 @@ def explain(
 
     terminal = Terminal(quiet, json)
     detector = load(model)
-    if hasattr(detector, "series_"):
+    if detector.kind_ == "series":
         from anodiff.cli.series_explain import explain_series
 
         refuse("explain", row=row)
-        explain_series(detector.series_, data, top, cells, str(model), terminal)
+        explain_series(detector.inner_, data, top, cells, str(model), terminal)
         return
     found = reasons_for(detector, data, row, cells) if row else reasons_for_worst(detector, data, top, cells)
     terminal.give({"model": str(model), "explanations": [each.to_dict() for each in found]})

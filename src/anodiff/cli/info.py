@@ -43,10 +43,10 @@ def of_model(path: Path) -> dict[str, Any]:
     from anodiff import load
 
     detector = load(path)
-    if hasattr(detector, "series_"):
+    if detector.kind_ == "series":
         from anodiff.cli.series_info import of_series_model
 
-        return of_series_model(str(path), detector.series_)
+        return of_series_model(str(path), detector.inner_)
     model = detector.model_
     return {
         "model": str(path),

@@ -33,7 +33,7 @@ def report(
 
     terminal = Terminal(quiet, json)
     detector = load(model)
-    found, page = of_series(detector, data, model) if hasattr(detector, "series_") else of_rows(detector, data, model)
+    found, page = of_series(detector, data, model) if detector.kind_ == "series" else of_rows(detector, data, model)
     with replacing(output, overwrite) as path:
         path.write_text(page, encoding="utf-8", errors="replace")
     terminal.give({"output": str(output), **found.to_dict()})
@@ -54,5 +54,5 @@ def of_series(detector: "Detector", data: str | None, model: Path) -> "tuple[Ser
     from anodiff.report.series_findings import series_findings
     from anodiff.report.series_render import render_series
 
-    found = series_findings(detector.series_, data, model=str(model))
+    found = series_findings(detector.inner_, data, model=str(model))
     return found, render_series(found)

@@ -58,11 +58,11 @@ def score(
 
     detector = load(model)
     asked = {"false_alarm_rate": rate, "alarm": alarm, "budget": budget}
-    if hasattr(detector, "series_"):
+    if detector.kind_ == "series":
         from anodiff.cli.series_score import score_series
 
         refuse("score", fdr=fdr)
-        inner = with_settings(detector.series_, per_day, asked)
+        inner = with_settings(detector.inner_, per_day, asked)
         score_series(inner, data, output, causal or None, keep, map, overwrite, str(model), terminal)
         return
     refuse_for_rows(causal=causal, per_day=per_day)

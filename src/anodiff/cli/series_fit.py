@@ -22,7 +22,7 @@ def fit_series(
         raise Misfit("give either --rate or --per-day, not both.")
     detector = Detector(asked.modality(), **settings)
     terminal.follow(detector.fitting(data))
-    inner = detector.series_
+    inner = detector.inner_
     if asked.per_day is not None:
         rate = chosen_rate(None, asked.per_day, inner.whole_.modality.step_)
         detector.set_params(false_alarm_rate=rate)

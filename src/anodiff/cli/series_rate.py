@@ -29,14 +29,15 @@ def series_of(detector: Any, command: str) -> "SeriesDetector":
     """The detector of series behind a loaded one.
 
     Raises:
-        Misfit: it judges rows of tables.
+        Misfit: it judges something else.
     """
     from anodiff.detect_series import SeriesDetector
     from anodiff.types import Misfit
 
-    found = detector if isinstance(detector, SeriesDetector) else getattr(detector, "series_", None)
-    if found is None:
-        raise Misfit(f"{command} is for series, and this model judges rows of tables; use anodiff score.")
+    found = detector if isinstance(detector, SeriesDetector) else detector.inner_
+    if not isinstance(found, SeriesDetector):
+        judged = "images" if detector.kind_ == "image" else "rows of tables"
+        raise Misfit(f"{command} is for series, and this model judges {judged}; use anodiff score.")
     return found
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 from anodiff.data.drop import without
 from anodiff.data.readers import chunks
 from anodiff.data.table import Table
-from anodiff.detect import ROWS, Detector
+from anodiff.detect import Detector
+from anodiff.detect_tables import ROWS
 from anodiff.types import Scores
 
 
