@@ -85,11 +85,14 @@ def opened(path: Path) -> Iterator[Image.Image]:
 def decoded_image(image: Image.Image, frame: Frame | None) -> Decoded:
     """An opened picture, upright, in a frame or as it is."""
     width, height = image.size
+    drafted = None
     if frame is not None:
         # Twice the pixels that are needed are left, for resampling to smooth.
         spare = max(1, int(frame.shrinks((height, width)) / 2))
-        image.draft(None, (-(-width // spare), -(-height // spare)))
+        drafted = image.draft(None, (-(-width // spare), -(-height // spare)))
     image.load()
+    if drafted is None:
+        width, height = image.size
     turn = TURNS.get(_orientation(image))
     planes = image_planes(image)
     if turn is not None:
