@@ -11,7 +11,7 @@ from anodiff.diffusion.gaussian import Gaussian
 from anodiff.diffusion.noise import SCHEDULES
 from anodiff.diffusion.robust import concentrated, mahalanobis
 from anodiff.recipes.grow import Doubt
-from anodiff.recipes.schema import EmpiricalSpec
+from anodiff.recipes.specs import EmpiricalSpec
 from anodiff.types import Misfit
 from toys import QUICK, normals
 

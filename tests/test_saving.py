@@ -46,7 +46,7 @@ def test_scores_survive(tmp_path: Path) -> None:
     assert loaded.explain(X[-1:])[0].sentence == detector.explain(X[-1:])[0].sentence
 
 
-@pytest.mark.parametrize("name", available(series=False))
+@pytest.mark.parametrize("name", available("tabular"))
 def test_every_recipe_survives(name: str, tmp_path: Path) -> None:
     fewer = {"scores.time.net.steps": 20} if name in {"dte-c", "dte-ig"} else {"denoisers.learnt.steps": 20}
     changes = None if name in {"dte-np", "mahalanobis"} else fewer

@@ -255,8 +255,9 @@ class TableDetector(Settings):
             chosen = recipe(self.recipe, self.changes)
         else:
             chosen = recipe("table-robust" if self.contamination else "table", self.changes)
-        if chosen.views:
-            raise Misfit(f"recipe {chosen.name!r} is for series; give modality='series', or choose one for tables.")
+        if chosen.kind != "tabular":
+            kind = chosen.kind
+            raise Misfit(f"recipe {chosen.name!r} is for {kind}; give modality={kind!r}, or choose one for tables.")
         return chosen
 
     def _finish(self, whole: Model, calibration: Calibration) -> None:

@@ -21,8 +21,8 @@ from anodiff.modalities.series import Series, Strip
 from anodiff.modalities.windows import View
 from anodiff.recipes.build import Group, laid_in, question, revive_gaussian, schedule
 from anodiff.recipes.knowing import Knowing
-from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, Recipe, ScoreSpec, recipe
-from anodiff.recipes.windowed import DenoiserSpec
+from anodiff.recipes.schema import Recipe, recipe
+from anodiff.recipes.specs import DenoiserSpec, EmpiricalSpec, GaussianSpec, MixtureSpec, ScoreSpec
 from anodiff.recipes.windownets import network, own_score
 from anodiff.saving import sealed, state, write_folder
 from anodiff.scores.base import AnomalyScore

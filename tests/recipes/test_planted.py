@@ -18,7 +18,7 @@ from anodiff.types import Misfit
 
 PERIOD, AT, INSTANTS, NOISE = 40, 300, 480, 0.08
 LENGTHS = {"point": 1, "context": 8, "collective": PERIOD, "shapelet": 80, "seasonal": 80, "trend": 120}
-NAMES = available(series=True)
+NAMES = available("series")
 BLIND = {("ddtad", 1, "collective"): "walked back from level 0.5, a flat stretch of one channel comes back nearly flat"}
 """(recipe, channels, kind): why that is not seen."""
 

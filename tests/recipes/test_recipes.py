@@ -15,7 +15,7 @@ from anodiff.types import Misfit
 from toys import broken, normals
 
 
-@pytest.mark.parametrize("name", available(series=False))
+@pytest.mark.parametrize("name", available("tabular"))
 def test_each_recipe_finds_the_broken_dependency(name: str) -> None:
     own, learnt = {"scores.time.net.steps": 200, "scores.time.net.width": 64}, {"denoisers.learnt.steps": 200}
     changes = own if not recipe(name).denoisers else learnt if "learnt" in recipe(name).denoisers else None
@@ -24,7 +24,7 @@ def test_each_recipe_finds_the_broken_dependency(name: str) -> None:
     assert roc_auc_score(np.r_[np.zeros(80), np.ones(40)], scores) > 0.85, name
 
 
-@pytest.mark.parametrize("name", available(series=False))
+@pytest.mark.parametrize("name", available("tabular"))
 def test_each_recipe_cites_what_exists(name: str) -> None:
     found = recipe(name)
     assert found.name == name

@@ -24,13 +24,13 @@ from anodiff.diffusion.sample import SAMPLERS
 from anodiff.diffusion.sources import NOISES
 from anodiff.diffusion.transform import NormalScores, Squashed, Transform, Transformed, Whitening
 from anodiff.nets.mlp import MLP, seeded
-from anodiff.recipes.schema import (
+from anodiff.recipes.schema import Recipe
+from anodiff.recipes.specs import (
     OF_THE_PANEL,
+    DenoiserSpec,
     EmpiricalSpec,
     GaussianSpec,
     MixtureSpec,
-    NetworkSpec,
-    Recipe,
     ScoreSpec,
     TransformSpec,
 )
@@ -44,7 +44,6 @@ from anodiff.scores.space import Inside
 from anodiff.scores.time import CategoricalTime
 from anodiff.types import JSON, BadModel, Misfit
 
-DenoiserSpec = EmpiricalSpec | GaussianSpec | MixtureSpec | NetworkSpec
 Group = Callable[[str], dict[str, np.ndarray]]
 M = TypeVar("M", bound=nn.Module)
 
@@ -102,6 +101,7 @@ def denoiser(spec: DenoiserSpec, x: Tensor, process: Schedule, seed: int, of: in
         return GaussianMixture.fit(x, process, spec.components, seed)
     if isinstance(spec, EmpiricalSpec):
         return empirical(spec, x[references(spec, len(x), seed)], x, process)
+    assert isinstance(spec, NetworkSpec)
     net = seeded(MLP, seed, inputs=x.shape[1], outputs=x.shape[1], width=spec.width, depth=spec.depth)
     return PREDICTIONS[spec.predict](net, process)
 

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from anodiff.diffusion.denoise import WEIGHTS, Denoiser
 from anodiff.recipes.build import (
-    DenoiserSpec,
     Silent,
     denoiser,
     empirical,
@@ -25,7 +24,8 @@ from anodiff.recipes.build import (
     schedule,
     score,
 )
-from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, Recipe
+from anodiff.recipes.schema import Recipe
+from anodiff.recipes.specs import DenoiserSpec, EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import Hybrid, On, Panel
 from anodiff.scores.time import CategoricalTime, InverseGammaTime

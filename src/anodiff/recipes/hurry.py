@@ -15,7 +15,8 @@ import torch
 from anodiff.recipes.build import denoiser, schedule, score
 from anodiff.recipes.grow import network_steps, planned_steps, raw_totals, train_part
 from anodiff.recipes.learn import Given
-from anodiff.recipes.schema import EmpiricalSpec, NetworkSpec, Recipe
+from anodiff.recipes.schema import Recipe
+from anodiff.recipes.specs import EmpiricalSpec, NetworkSpec
 
 SAMPLE, WARM, TIMED = 512, 3, 12
 SEARCHING, SAFETY = 0.4, 0.85

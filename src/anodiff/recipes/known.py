@@ -19,7 +19,8 @@ from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.transform import Transformed
 from anodiff.recipes.build import score
 from anodiff.recipes.grow import Totals, raw_totals
-from anodiff.recipes.schema import EmpiricalSpec, Recipe, ScoreSpec
+from anodiff.recipes.schema import Recipe
+from anodiff.recipes.specs import EmpiricalSpec, ScoreSpec
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import Panel
 from anodiff.scores.likeness import Likeness

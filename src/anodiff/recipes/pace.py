@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from anodiff.recipes.build import schedule
 from anodiff.recipes.knowing import Knowing
-from anodiff.recipes.schema import NetworkSpec, Recipe
+from anodiff.recipes.schema import Recipe
+from anodiff.recipes.specs import NetworkSpec
 from anodiff.recipes.windowed import FOLDS, Places, fitted
 
 TRIED = 6

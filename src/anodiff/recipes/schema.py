@@ -10,139 +10,26 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, ValidationError, model_validator
+from pydantic import Field, NonNegativeFloat, ValidationError, model_validator
 
-from anodiff.diffusion.denoise import WEIGHTS
-from anodiff.diffusion.masked import MASKS
-from anodiff.diffusion.noise import SCHEDULES
-from anodiff.scores import SCORES
+from anodiff.recipes.specs import (
+    OF_SERIES,
+    OF_THE_PANEL,
+    OWN_NETWORK,
+    AnyDenoiser,
+    GaussianSpec,
+    Name,
+    NetworkSpec,
+    Periods,
+    PlaneSpec,
+    PoolSpec,
+    PositionalSpec,
+    ScheduleSpec,
+    ScoreSpec,
+    Spec,
+    ViewSpec,
+)
 from anodiff.types import JSON, Misfit
-
-OWN_NETWORK = {"categorical_time", "inverse_gamma_time"}
-OF_THE_PANEL = {"likeness"}
-OF_SERIES = {"spectral", "infilling"}
-
-
-class Spec(BaseModel):
-    """A part by name with its settings; unknown settings are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ScheduleSpec(Spec):
-    """A schedule and the numbers its constructor takes."""
-
-    use: Literal[tuple(SCHEDULES)] = "ve"  # type: ignore[valid-type]
-    settings: dict[str, float] = {}
-
-
-class TransformSpec(Spec):
-    """Coordinates: normal scores through so many knots a column, squashed, or whitened with a ridge in variances."""
-
-    use: Literal["normal_scores", "squashed", "whitening"]
-    scale: PositiveFloat = 0.5
-    knots: Annotated[int, Field(ge=2, le=100_000)] = 256
-    ridge: PositiveFloat = 0.1
-
-
-Periods = Annotated[str, Field(pattern=r"^(\d+(\.\d+)?|\.\d+)?P$")]
-
-
-class ViewSpec(Spec):
-    """Windows of a series: `length` in instants, or in dominant periods ("2P") kept from `least` to `most`.
-
-    Where there is no period, 125 instants stand for it. A long window is told by at most so many `points`. A view that
-    follows sees what is left of a series without its trend, the median of the last so many instants or periods.
-    """
-
-    length: Annotated[int, Field(ge=1, le=10_000)] | Periods
-    least: Annotated[int, Field(ge=1)] = 6
-    most: Annotated[int, Field(ge=1, le=10_000)] = 300
-    points: Annotated[int, Field(ge=1)] | None = None
-    normalise: Literal["none", "centre", "unit", "soft"] = "none"
-    follow: Annotated[int, Field(ge=0, le=10_000)] | Periods = 0
-
-
-Trim = Annotated[float, Field(ge=0, lt=0.9)] | None
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-
-
-class EmpiricalSpec(Spec):
-    """The training set itself, at most `references` rows of it, in coordinates of its own if `transform` is given.
-
-    Of a series, neighbours are `distinct` where no two of them overlap.
-    """
-
-    use: Literal["empirical"]
-    neighbours: Annotated[int, Field(ge=1, le=1000)] | None = 5
-    references: Annotated[int, Field(ge=10, le=10_000_000)] = 10_000
-    transform: TransformSpec | None = None
-    trim: Trim = None
-    view: Name | None = None
-    distinct: bool = False
-
-
-class GaussianSpec(Spec):
-    """The closed form of a normal distribution, of the rows that concentrate if some are to be trimmed."""
-
-    use: Literal["gaussian"]
-    trim: Trim = None
-    view: Name | None = None
-
-
-class MixtureSpec(Spec):
-    """The closed form of a mixture of normal distributions."""
-
-    use: Literal["mixture"]
-    components: Annotated[int, Field(ge=1, le=1000)] = 4
-    view: Name | None = None
-
-
-class NetworkSpec(Spec):
-    """A trained network; `steps` and `width` are ceilings, small tables take fewer.
-
-    A spectral one, for series, stands on a Gaussian; with `directions` it sees that many of its leading ones alone.
-    An infilling one, for series too, is trained to guess what `masks` hide from the rest, and stands on a Gaussian that
-    is told the rest, or on one for each cell alone; any other is so trained if it `knows` the mask.
-    """
-
-    use: Literal["network"]
-    predict: Literal["edm", "noise", "data", "velocity", "spectral", "infilling"] = "edm"
-    base: Literal["given", "cellwise"] = "given"
-    masks: Annotated[tuple[Literal[tuple(MASKS)], ...], Field(min_length=1)] = tuple(MASKS)  # type: ignore[valid-type]
-    net: Literal["mlp", "unet", "transformer"] = "mlp"
-    whitening: Annotated[float, Field(ge=0, le=1)] = 0.25
-    directions: Annotated[int, Field(ge=1)] | None = None
-    knows: tuple[Literal["entity", "calendar", "mask"], ...] = ()
-    weight: Literal[tuple(WEIGHTS)] = "velocity"  # type: ignore[valid-type]
-    between: tuple[PositiveFloat, PositiveFloat] = (0.02, 20.0)
-    width: Annotated[int, Field(ge=4, le=4096)] = 128
-    depth: Annotated[int, Field(ge=1, le=64)] = 2
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 700
-    batch: Annotated[int, Field(ge=1, le=65_536)] = 128
-    lr: PositiveFloat = 1e-3
-    trim: Trim = None
-    view: Name | None = None
-
-
-class ScoreSpec(Spec):
-    """A question, `use`, put to the denoiser named `of`; a score with a network of its own trains it as `net` says.
-
-    Of a series, a window's total (or its `root`, a distance) is read at each of its instants, or its map is.
-    A score of weight 0 waits: for known anomalies that speak for it, or as the cheaper stand-in of another.
-    """
-
-    use: Literal[tuple(set(SCORES) - {"hybrid"})]  # type: ignore[valid-type]
-    of: str | None = None
-    net: NetworkSpec | None = None
-    weight: NonNegativeFloat = 1.0
-    stands_for: str | None = None
-    read: Literal["window", "map"] = "window"
-    root: bool = False
-    settings: dict[str, Any] = {}
-
-
-AnyDenoiser = Annotated[EmpiricalSpec | GaussianSpec | MixtureSpec | NetworkSpec, Field(discriminator="use")]
 
 
 class Recipe(Spec):
@@ -150,6 +37,7 @@ class Recipe(Spec):
 
     `trim` is the share of rows that a denoiser is not shown where anomalies may be among them: the most suspicious to
     the scores of the `guard`, for a Gaussian the farthest. Without one it is the contamination; 0 shows it everything.
+    Of pictures, calibrated maps are summed, blurred by a Gaussian of `blur` pixels of the picture as read, and pooled.
     Of series, scores are smoothed over so many instants or periods, and summed in standard deviations to the `power`.
     `likeness` names the score whose total is a squared distance to normal rows, for known anomalies to be held against.
     """
@@ -158,10 +46,13 @@ class Recipe(Spec):
     about: str
     cite: tuple[str, ...] = ()
     schedule: ScheduleSpec = ScheduleSpec()
-    views: dict[Name, ViewSpec] = {}
+    views: dict[Name, ViewSpec] = Field(default_factory=dict)
     smooth: Annotated[int, Field(ge=0, le=10_000)] | Periods = 0
     power: Literal[1, 2] = 2
-    denoisers: dict[Name, AnyDenoiser] = {}
+    planes: dict[Name, PlaneSpec] = Field(default_factory=dict)
+    blur: NonNegativeFloat = 4.0
+    pool: PoolSpec = PoolSpec()
+    denoisers: dict[Name, AnyDenoiser] = Field(default_factory=dict)
     scores: Annotated[dict[Name, ScoreSpec], Field(min_length=1)]
     guard: tuple[str, ...] = ()
     likeness: str | None = None
@@ -180,15 +71,20 @@ class Recipe(Spec):
         for named in (*self.guard, *(s.stands_for for s in self.scores.values()), self.likeness):
             if named is not None and named not in self.scores:
                 raise ValueError(f"it names the score {named}, which is not among: {', '.join(self.scores)}")
+        if self.views and self.planes:
+            raise ValueError("it has views, of series, and planes, of pictures; give one of them")
+        through = {**self.views, **self.planes}
         for name, spec in self.denoisers.items():
-            if bool(self.views) != (spec.view is not None) or (spec.view is not None and spec.view not in self.views):
-                known = ", ".join(self.views) or "none"
+            if bool(through) != (spec.view is not None) or (spec.view is not None and spec.view not in through):
+                known = ", ".join(through) or "none"
                 raise ValueError(f"denoiser {name} looks through the view {spec.view}, which is not among: {known}")
-            if isinstance(spec, NetworkSpec) and not self.views and (spec.knows or spec.predict in OF_SERIES):
+            if isinstance(spec, PositionalSpec) and not self.planes:
+                raise ValueError(f"denoiser {name} is of the cells of pictures; give the recipe planes")
+            if isinstance(spec, NetworkSpec) and not through and (spec.knows or spec.predict in OF_SERIES):
                 raise ValueError(f"denoiser {name} is a network of windows; give the recipe views, or predict edm")
         for name, score in self.scores.items():
-            if score.net is not None and bool(self.views) != (score.net.view in self.views):
-                known = ", ".join(self.views) or "none"
+            if score.net is not None and bool(through) != (score.net.view in through):
+                known = ", ".join(through) or "none"
                 raise ValueError(f"the net of {name} looks through the view {score.net.view}, not among: {known}")
             if _is_told(score) and not _takes_known(self.denoisers.get(str(score.of))):
                 raise ValueError(f"score {name} tells {score.of} what is known, which it cannot take; fill otherwise")
@@ -212,6 +108,11 @@ class Recipe(Spec):
         return self.model_copy(update={"scores": scores, "denoisers": denoisers, "guard": guard, "likeness": likeness})
 
     @property
+    def kind(self) -> str:
+        """The kind of data that it is for: tabular, series or image."""
+        return "series" if self.views else "image" if self.planes else "tabular"
+
+    @property
     def voters(self) -> tuple[str, ...]:
         """The scores that are summed where no anomaly is known."""
         return tuple(name for name, score in self.scores.items() if score.weight)
@@ -228,10 +129,10 @@ class Recipe(Spec):
         return tuple(name for name, score in self.scores.items() if score.stands_for is not None)
 
 
-def available(series: bool | None = None) -> list[str]:
-    """Names of the recipes that come with the package: all, or those for series (True) or for tables (False)."""
+def available(kind: str | None = None) -> list[str]:
+    """Names of the recipes that come with the package: all, or those of one kind of data: tabular, series, image."""
     files = sorted(p.name for p in _folder().iterdir() if p.name.endswith(".yaml"))
-    return [f.removesuffix(".yaml") for f in files if series is None or _has_views(f) == series]
+    return [f.removesuffix(".yaml") for f in files if kind is None or _kind(f) == kind]
 
 
 def recipe(given: "str | Path | JSON | Recipe", changes: JSON | None = None) -> Recipe:
@@ -286,8 +187,9 @@ def _entries() -> dict[str, str]:
 
 
 @cache
-def _has_views(file: str) -> bool:
-    return "\nviews:" in (_folder() / file).read_text(encoding="utf-8")
+def _kind(file: str) -> str:
+    text = (_folder() / file).read_text(encoding="utf-8")
+    return "series" if "\nviews:" in text else "image" if "\nplanes:" in text else "tabular"
 
 
 def _folder() -> Any:

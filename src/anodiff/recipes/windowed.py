@@ -22,13 +22,21 @@ from anodiff.modalities.windows import View
 from anodiff.recipes.build import Silent, question, schedule
 from anodiff.recipes.instants import Ledger, judge
 from anodiff.recipes.knowing import Knowing
-from anodiff.recipes.schema import EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, Recipe, ScoreSpec, ViewSpec
+from anodiff.recipes.schema import Recipe
+from anodiff.recipes.specs import (
+    DenoiserSpec,
+    EmpiricalSpec,
+    GaussianSpec,
+    MixtureSpec,
+    NetworkSpec,
+    ScoreSpec,
+    ViewSpec,
+)
 from anodiff.recipes.windownets import network, own_score, own_taught, taught
 from anodiff.scores.base import AnomalyScore
 from anodiff.training import Step, one_thread
 from anodiff.types import Misfit
 
-DenoiserSpec = EmpiricalSpec | GaussianSpec | MixtureSpec | NetworkSpec
 Said = list[dict[str, np.ndarray]]
 FOLDS = 2
 BLOCKS = 4

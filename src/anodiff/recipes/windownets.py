@@ -18,7 +18,7 @@ from anodiff.nets import NETS
 from anodiff.nets.mlp import MLP, seeded
 from anodiff.recipes.build import PREDICTIONS, question
 from anodiff.recipes.knowing import Knowing
-from anodiff.recipes.schema import NetworkSpec, ScoreSpec
+from anodiff.recipes.specs import NetworkSpec, ScoreSpec
 from anodiff.scores import SCORES
 from anodiff.scores.time import CategoricalTime
 from anodiff.training import Step, batches, train

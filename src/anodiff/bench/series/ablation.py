@@ -10,7 +10,7 @@ from anodiff.bench.series.settings import Settings
 from anodiff.bench.series.tasks import Source, Task
 from anodiff.bench.series.timed import Absent, Record, attempt
 from anodiff.detect_series import SeriesDetector
-from anodiff.recipes.schema import NetworkSpec
+from anodiff.recipes.specs import NetworkSpec
 from anodiff.types import JSON
 
 LONGER = 4

@@ -133,7 +133,7 @@ def carried(settings: Settings) -> JSON:
     """
     named = [settings.recipe]
     if settings.recipe == "auto":
-        named = [name for name in available(series=True) if name.startswith("series")]
+        named = [name for name in available("series") if name.startswith("series")]
     found, refusals = dict[str, JSON](), list[Misfit]()
     for name in named:
         try:
