@@ -22,7 +22,7 @@ from anodiff.modalities.windows import View
 from anodiff.recipes.build import Group, laid_in, question, revive_gaussian, schedule
 from anodiff.recipes.knowing import Knowing
 from anodiff.recipes.schema import Recipe, recipe
-from anodiff.recipes.specs import DenoiserSpec, EmpiricalSpec, GaussianSpec, MixtureSpec, ScoreSpec
+from anodiff.recipes.specs import DenoiserSpec, EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, ScoreSpec
 from anodiff.recipes.windownets import network, own_score
 from anodiff.saving import sealed, state, write_folder
 from anodiff.scores.base import AnomalyScore
@@ -181,6 +181,7 @@ def _revived(
         return laid_in(
             GaussianMixture(weights, torch.zeros(count, width), eye.expand(count, width, width), process), arrays
         )
+    assert isinstance(spec, NetworkSpec)
     parts = {key.removeprefix("base."): value for key, value in arrays.items()}
     own = {key.removeprefix("gaussian."): value for key, value in parts.items() if key.startswith("gaussian.")}
     gaussian = revive_gaussian(own, process, width) if own else None

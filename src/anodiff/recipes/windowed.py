@@ -29,6 +29,7 @@ from anodiff.recipes.specs import (
     GaussianSpec,
     MixtureSpec,
     NetworkSpec,
+    PositionalSpec,
     ScoreSpec,
     ViewSpec,
 )
@@ -334,7 +335,7 @@ def _shown(shown: Places, seed: int) -> tuple[list[Tensor], Tensor]:
 
 
 def _spared(spec: DenoiserSpec, places: Places, doubts: Doubts | None) -> Places:
-    if doubts is None or isinstance(spec, MixtureSpec):
+    if doubts is None or isinstance(spec, MixtureSpec | PositionalSpec):
         return places
     trim = doubts.share if spec.trim is None else spec.trim
     return places.only(doubts.spares(places.view, trim)) if trim else places
