@@ -31,6 +31,7 @@ from anodiff.recipes.specs import (
     EmpiricalSpec,
     GaussianSpec,
     MixtureSpec,
+    NetworkSpec,
     ScoreSpec,
     TransformSpec,
 )

@@ -270,6 +270,7 @@ def fitted(
     gaussian = spread_out(Gaussian.fit(x, process, ridge(*x.flatten(1).shape), rank))
     if isinstance(spec, GaussianSpec):
         return gaussian
+    assert isinstance(spec, NetworkSpec)
     made = network(spec, own.view, x.shape[1], knowing, seed, process, gaussian)
     pairs = zip(shown.strips, starts, strict=True)
     told = [{name: known[s] for name, known in knowing.of(laid, own.view).items()} for laid, s in pairs]
