@@ -8,7 +8,9 @@ from anodiff.alarms.discovery import benjamini_hochberg, q_values
 from anodiff.alarms.drift import Drift, sketch_counts, sketch_numbers, watch
 from anodiff.alarms.events import Event, Watcher, events
 from anodiff.alarms.follow import Drifted, Follower
+from anodiff.alarms.pixels import PixelAlarm
 from anodiff.alarms.rates import from_per_day, per_day
+from anodiff.alarms.regions import Region, Regions
 from anodiff.alarms.surprise import Surprise
 from anodiff.alarms.tail import Tail
 
@@ -24,6 +26,9 @@ __all__ = [
     "Drifted",
     "Event",
     "Follower",
+    "PixelAlarm",
+    "Region",
+    "Regions",
     "Surprise",
     "Tail",
     "Watcher",
