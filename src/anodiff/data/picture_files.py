@@ -51,11 +51,41 @@ def decoded(path: Path, frame: Frame | None) -> Decoded:
     Raises:
         Unreadable: with one sentence that does not name the file.
     """
+    with in_a_sentence(), opened(path) as image:
+        return decoded_image(image, frame)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Height and width of the picture in a file, upright; nothing is decoded unless it was held on its side.
+
+    Raises:
+        Unreadable: with one sentence that does not name the file.
+    """
+    with in_a_sentence(), opened(path) as image:
+        if _orientation(image) == 1:
+            return image.height, image.width
+    return decoded(path, Frame(1)).size
+
+
+def marked(path: Path) -> np.ndarray:
+    """Where the picture in a file, a mask, is not black: `(H, W)` bool; of a palette, where its index is not 0.
+
+    Raises:
+        Unreadable: with one sentence that does not name the file.
+    """
+    with in_a_sentence(), opened(path) as image:
+        plain = image.mode in ("1", "L", "P", "F") or image.mode.startswith("I")
+        values = np.asarray(image if plain else image.convert("RGB"))
+        return np.asarray((values.reshape(*values.shape[:2], -1) > 0).any(2))
+
+
+@contextmanager
+def in_a_sentence() -> Iterator[None]:
+    """What goes wrong with a file, in one sentence; what Pillow merely doubts is not said."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with opened(path) as image:
-                return decoded_image(image, frame)
+            yield
         except Unreadable:
             raise
         except Exception as error:  # Damaged bytes make decoders raise nearly anything.
