@@ -49,6 +49,9 @@ class Settings(BaseEstimator):
         self.max_rows = max_rows
         self.seed = seed
 
+    def __dir__(self) -> list[str]:  # scikit-learn's works out every property
+        return list(object.__dir__(self))
+
 
 def check_settings(given: Any) -> None:
     """Refuse settings out of range of whatever carries a detector's arguments as attributes.

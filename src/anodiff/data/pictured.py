@@ -55,4 +55,4 @@ def _files(folder: str) -> Iterator[str]:
         left -= len(seen)
         shown = sorted((entry for entry in seen if not entry.name.startswith(".")), key=lambda entry: entry.name)
         folders += [entry.path for entry in shown if entry.is_dir(follow_symlinks=False)]
-        yield from (entry.path for entry in shown if not entry.is_dir(follow_symlinks=False))
+        yield from (entry.path for entry in shown if os.path.isfile(entry.path))
