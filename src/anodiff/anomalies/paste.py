@@ -145,10 +145,9 @@ def waves(x: Batch, generator: torch.Generator) -> Batch:
 
 def jittered(x: Batch, amount: float, generator: torch.Generator) -> Batch:
     """x `(B, C, H, W)` of other contrast and brightness, each drawn with the standard deviation `amount`."""
-    drawn: Tensor = amount * torch.randn(2, len(x), 1, 1, 1, generator=generator).to(x)
-    contrast, brightness = drawn
+    drawn = amount * torch.randn(2, len(x), 1, 1, 1, generator=generator).to(x)
     mean, deviation = _moments(x)
-    return mean + (1 + contrast) * (x - mean) + brightness * deviation
+    return mean + (1 + drawn[0]) * (x - mean) + drawn[1] * deviation
 
 
 def sparing(spoil: Spoiler, share: float = 0.5) -> Spoiler:

@@ -63,7 +63,7 @@ class Blobs(Where):
     """
 
     def __init__(
-        self, share: tuple[float, float] = (0.005, 0.1), frequencies: Sequence[float] = (2.0, 4.0, 8.0)
+        self, share: tuple[float, float] = (0.01, 0.25), frequencies: Sequence[float] = (2.0, 4.0, 8.0)
     ) -> None:
         super().__init__(share)
         self.frequencies = frequencies
