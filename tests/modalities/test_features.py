@@ -86,6 +86,19 @@ def test_grid_and_position(grid: int | None) -> None:
     assert (x[0, -2].diff(dim=0) > 0).all()
 
 
+def test_a_margin_spares_the_border() -> None:
+    flat = [np.full((64, 64), 0.3), *pictures()]
+    bare, margined = (Features(Image(size=64), margin=margin).fit(flat) for margin in (0, 32))
+    assert margined.shape_ == bare.shape_
+    uneven = [each.encode(flat[:1]).x.std((2, 3)).mean() for each in (bare, margined)]
+    assert uneven[1] < 0.5 * uneven[0]
+    shifted = Features(Image(size=64), Halves(), margin=4).fit(flat)
+    plain = Features(Image(size=64), Halves()).fit(flat)
+    inner = (slice(None), slice(None), slice(2, -2), slice(2, -2))
+    assert torch.allclose(shifted.encode(flat).x[inner], plain.encode(flat).x[inner], atol=0.05)
+    assert Features.restore(margined.config(), margined.arrays()).config() == margined.config()
+
+
 def test_one_grid_of_maps() -> None:
     fine, coarse = torch.arange(16.0).reshape(1, 1, 4, 4), torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]])
     both = on_one_grid([fine, coarse], (4, 4))
@@ -161,5 +174,11 @@ def test_refusals(seen: Features) -> None:
         Features().encode(pictures())
     with pytest.raises(Misfit, match="patch is 2"):
         Features(patch=2).fit(pictures())
+    with pytest.raises(Misfit, match="a multiple of the layers' strides, of which one is 16"):
+        Features(Image(size=64), margin=8).fit(pictures())
+    with pytest.raises(Misfit, match="give a smaller one"):
+        Features(Image(size=64), margin=64).fit(pictures())
+    with pytest.raises(Misfit, match="margin is -8"):
+        Features(margin=-8).fit(pictures())
     with pytest.raises(Misfit, match="grid is 0"):
         Features(grid=0).fit(pictures())

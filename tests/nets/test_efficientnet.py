@@ -65,13 +65,6 @@ def test_frozen_and_the_same_every_time() -> None:
     assert torch.equal(x, before)
 
 
-def test_a_flat_image_is_flat_up_to_the_border_where_it_is_replicated() -> None:
-    flat = torch.full((1, 3, 64, 64), 0.3)
-    for name, found in zip(LAYERS, embedded(LAYERS, border="replicate")(flat), strict=True):
-        assert found.std((2, 3)).max() < 1e-4, name
-    assert embedded(("s8",))(flat)[0].std((2, 3)).max() > 0.1
-
-
 def test_pixels_are_normalised_as_in_training() -> None:
     # The pictures that ship with scikit-learn: the stem's variance is that of its batch norm.
     from sklearn.datasets import load_sample_images
@@ -89,8 +82,6 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
         EfficientNetLite0(("s8", "s9"))
     with pytest.raises(Misfit, match="given: none"):
         EfficientNetLite0(())
-    with pytest.raises(Misfit, match="choose zeros or replicate"):
-        EfficientNetLite0(("s8",), border="mirror")
     assert len(checksum()) == 64
     monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
     with pytest.raises(Misfit, match="pip install no-such-package"):

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from anodiff.data.frames import Frame
 from anodiff.data.pictures import Album, Picture, Unread, album
@@ -38,6 +39,8 @@ class Features(Modality, BaseEstimator):
         layers: Of the backbone; None for its usual ones.
         grid: Places along a side; None for the finest of the layers.
         patch: Side of the neighbourhood that a place tells of, odd, on each layer's own grid; 1 for itself alone.
+        margin: Pixels of the mirrored picture that the backbone sees beyond each border, a multiple of the strides;
+            what it pads with otherwise makes places at the border look odd.
         position: Whether two more channels tell the place: row and column, of mean 0 and standard deviation 1.
 
     >>> features = Features(Image(size=64)).fit(np.random.default_rng(0).random((3, 64, 64)))
@@ -54,6 +57,7 @@ class Features(Modality, BaseEstimator):
         layers: Sequence[Layer] | None = None,
         grid: int | None = None,
         patch: int = 3,
+        margin: int = 0,
         position: bool = False,
     ) -> None:
         self.image = image
@@ -61,6 +65,7 @@ class Features(Modality, BaseEstimator):
         self.layers = layers
         self.grid = grid
         self.patch = patch
+        self.margin = margin
         self.position = position
 
     def fit(self, X: Any) -> Self:
@@ -146,6 +151,7 @@ class Features(Modality, BaseEstimator):
             "backbone": self.backbone_.config(),
             "grid": self.grid,
             "patch": self.patch,
+            "margin": self.margin,
             "position": self.position,
             "shape": list(self.shape_),
         }
@@ -170,8 +176,8 @@ class Features(Modality, BaseEstimator):
         """
         try:
             image, seen = Image.restore(config["image"], {}), restored(config["backbone"], backbone)
-            given = seen.name if backbone is None else backbone
-            features = cls(image, given, seen.layers, config["grid"], config["patch"], config["position"])
+            settings = {name: config[name] for name in ("grid", "patch", "margin", "position")}
+            features = cls(image, seen.name if backbone is None else backbone, seen.layers, **settings)
             features._check()
             features.image_, features.backbone_ = image, seen
             channels, rows, columns = (int(length) for length in config["shape"])
@@ -194,8 +200,8 @@ class Features(Modality, BaseEstimator):
         self._check()
         self.image_: Image = clone(self.image if self.image is not None else Image()).fit(X)
         self.backbone_ = backbone(self.backbone, self.layers)
-        side = self.image_.size
-        shapes = self.backbone_.shapes(side, side)
+        blank = torch.zeros(1, self.image_.channels_, self.image_.size, self.image_.size)
+        shapes = [tuple(each.shape[1:]) for each in self._maps(blank)]
         finest = max(shapes, key=lambda shape: shape[1])
         rows, columns = finest[1:] if self.grid is None else (self.grid, self.grid)
         self.shape_ = (sum(shape[0] for shape in shapes), rows, columns)
@@ -205,6 +211,8 @@ class Features(Modality, BaseEstimator):
             raise Misfit(f"patch is {self.patch!r}; give an odd number of places, 1, 3, 5, ...")
         if self.grid is not None and (isinstance(self.grid, bool) or not isinstance(self.grid, int) or self.grid < 1):
             raise Misfit(f"grid is {self.grid!r}; give a number of places from 1, or None for the finest layer's.")
+        if isinstance(self.margin, bool) or not isinstance(self.margin, int) or self.margin < 0:
+            raise Misfit(f"margin is {self.margin!r}; give a number of pixels, 0 for none.")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "mean_"):
@@ -225,8 +233,25 @@ class Features(Modality, BaseEstimator):
 
     def _seen(self, picture: Picture | Unread) -> Tensor:
         """What the backbone sees in a picture, `(C, h, w)`."""
-        maps = self.backbone_(self.image_.encode([picture]).x.to(self.backbone_.mean.device))
+        maps = self._maps(self.image_.encode([picture]).x.to(self.backbone_.mean.device))
         return on_one_grid(maps, self.shape_[1:], self.patch)[0].cpu()
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
+        """The layers' maps of pictures `(B, C, S, S)`; the margin is seen and cut off."""
+        if not self.margin:
+            return list(self.backbone_(x))
+        if self.margin >= x.shape[3]:
+            raise Misfit(f"margin is {self.margin}, pictures have {x.shape[3]} pixels a side; give a smaller one.")
+        return [self._cut(each, x.shape[3]) for each in self.backbone_(pad(x, (self.margin,) * 4, mode="reflect"))]
+
+    def _cut(self, map: Tensor, side: int) -> Tensor:
+        beyond, rest = divmod(self.margin * map.shape[3], side + 2 * self.margin)
+        if rest:
+            stride = (side + 2 * self.margin) / map.shape[3]
+            raise Misfit(
+                f"margin is {self.margin}; give a multiple of the layers' strides, of which one is {stride:g}."
+            )
+        return map[:, :, beyond : map.shape[2] - beyond, beyond : map.shape[3] - beyond]
 
     def _encoded(self, rows: Tensor) -> Encoded:
         """Rows standardised where they lie, with their places if asked for."""

@@ -29,7 +29,6 @@ EPSILON = 1e-3
 MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
 """Of the pixels, 0..1, in training. Others than ImageNet's usual ones: with those the stem's batch norm is off by 6."""
 STEM = 32
-BORDERS = ("zeros", "replicate")
 
 
 class Stage(NamedTuple):
@@ -58,30 +57,16 @@ LAYERS = ("stem", *(stage.name for stage in STAGES))
 
 
 class Same(nn.Conv2d):
-    """A convolution that keeps `ceil(side / stride)`; what a side lacks of an even border goes after it.
+    """A convolution that keeps `ceil(side / stride)`; what a side lacks of an even border of zeros goes after it."""
 
-    Args:
-        inputs: Channels in.
-        outputs: Channels out.
-        kernel: Its side, odd.
-        stride: Of its steps.
-        groups: Of channels that do not mix.
-        border: What lies beyond the border, "zeros" as in training, or "replicate".
-    """
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, border: str = "zeros"
-    ) -> None:
-        inside = kernel // 2 if stride == 1 and border == "zeros" else 0
-        super().__init__(inputs, outputs, kernel, stride, inside, groups=groups)
+    def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
         self.weight.data = self.weight.data.contiguous(memory_format=torch.channels_last)
-        self.outside = kernel > 1 and not inside
-        self.mode = "constant" if border == "zeros" else border
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.outside:
+        if self.stride[0] > 1:
             (top, bottom), (left, right) = (self._around(side) for side in x.shape[2:])
-            x = pad(x, (left, right, top, bottom), self.mode)
+            x = pad(x, (left, right, top, bottom))
         return super().forward(x)
 
     def _around(self, side: int) -> tuple[int, int]:
@@ -93,11 +78,11 @@ class Same(nn.Conv2d):
 class Inverted(nn.Module):
     """One block, `(B, inputs, h, w) -> (B, width, ceil(h / stride), ceil(w / stride))`."""
 
-    def __init__(self, inputs: int, stage: Stage, stride: int, border: str) -> None:
+    def __init__(self, inputs: int, stage: Stage, stride: int) -> None:
         super().__init__()
         inner = inputs * stage.expand
         self.expand = Same(inputs, inner) if stage.expand > 1 else None
-        self.look = Same(inner, inner, stage.kernel, stride, groups=inner, border=border)
+        self.look = Same(inner, inner, stage.kernel, stride, groups=inner)
         self.project = Same(inner, stage.width)
         self.adds = stride == 1 and inputs == stage.width
 
@@ -112,29 +97,26 @@ class EfficientNetLite0(nn.Module):
 
     Args:
         layers: Of `LAYERS`, in the order in which the maps come.
-        border: What lies beyond the border, "zeros" as in training, or "replicate".
 
     Raises:
-        Misfit: there is no such layer or border.
+        Misfit: there is no such layer.
 
     >>> maps = EfficientNetLite0(("s8", "s16"))(torch.zeros(1, 3, 64, 48))
     >>> [tuple(each.shape) for each in maps]
     [(1, 40, 8, 6), (1, 112, 4, 3)]
     """
 
-    def __init__(self, layers: Sequence[str] = ("s8", "s16"), border: str = "zeros") -> None:
+    def __init__(self, layers: Sequence[str] = ("s8", "s16")) -> None:
         super().__init__()
         self.layers = checked(layers)
-        if border not in BORDERS:
-            raise Misfit(f"there is no border {border!r}; choose {' or '.join(BORDERS)}.")
         deepest = max(LAYERS.index(layer) for layer in layers)
-        self.stem = Same(3, STEM, 3, 2, border=border)
+        self.stem = Same(3, STEM, 3, 2)
         self.stages = nn.ModuleList()
         inputs = STEM
         for stage in STAGES[:deepest]:
             strides = [stage.stride] + [1] * (stage.repeats - 1)
             widths = [inputs] + [stage.width] * (stage.repeats - 1)
-            blocks = (Inverted(w, stage, stride, border) for w, stride in zip(widths, strides, strict=True))
+            blocks = (Inverted(w, stage, stride) for w, stride in zip(widths, strides, strict=True))
             self.stages.append(nn.Sequential(*blocks))
             inputs = stage.width
         self.requires_grad_(False).eval()
@@ -165,17 +147,16 @@ class EfficientNetLite0(nn.Module):
         return [widths[layer] for layer in self.layers]
 
 
-def embedded(layers: Sequence[str] = ("s8", "s16"), border: str = "zeros") -> EfficientNetLite0:
+def embedded(layers: Sequence[str] = ("s8", "s16")) -> EfficientNetLite0:
     """The network with the weights that its package brings; nothing is downloaded.
 
     Args:
         layers: Of `LAYERS`, in the order in which the maps come.
-        border: What lies beyond the border, "zeros" as in training, or "replicate".
 
     Raises:
-        Misfit: the weights are not installed or not those of this network, or there is no such layer or border.
+        Misfit: the weights are not installed or not those of this network, or there is no such layer.
     """
-    net = EfficientNetLite0(layers, border)
+    net = EfficientNetLite0(layers)
     state = torch.load(io.BytesIO(weights()), map_location="cpu", weights_only=True)
     lay(net.stem, state, "_conv_stem", "_bn0")
     for i, block in enumerate(net.blocks):
