@@ -9,8 +9,12 @@ from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.noise import SCHEDULES
 from anodiff.scores import SCORES
 from anodiff.scores.combine import Panel, parts
+from anodiff.scores.dynamic import Dynamic
+from anodiff.scores.guided import Guided
+from anodiff.scores.implicit import Implicit
 from anodiff.scores.likeness import Likeness
 from anodiff.scores.reconstruction import Residual
+from anodiff.scores.stitched import Stitched
 
 NAMES = [
     "residual",
@@ -30,11 +34,14 @@ NAMES = [
     "hybrid",
 ]
 
+OF_PICTURES = {Guided, Dynamic, Stitched, Implicit}
+"""Held to the laws in test_picture_scores."""
+
 
 def test_the_list_is_everything(scores):
     assert list(scores) == NAMES
     alone = {type(part) for score in scores.values() for part in parts(score)}
-    assert alone | {Likeness} == set(SCORES.values())
+    assert alone | {Likeness} | OF_PICTURES == set(SCORES.values())
 
 
 @pytest.mark.parametrize("which", ["gaussian", "mixture", "empirical", "all rows", "learnt"])

@@ -2,11 +2,15 @@
 
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import Hybrid
+from anodiff.scores.dynamic import Dynamic
+from anodiff.scores.guided import Guided
+from anodiff.scores.implicit import Implicit
 from anodiff.scores.imputation import Imputation
 from anodiff.scores.likelihood import DenoisingBound, FlowLikelihood
 from anodiff.scores.likeness import Likeness
 from anodiff.scores.reconstruction import Reconstruction, Residual
 from anodiff.scores.stein import SteinNorm
+from anodiff.scores.stitched import Stitched
 from anodiff.scores.time import CategoricalTime, InverseGammaTime, NonParametricTime
 
 SCORES: dict[str, type[AnomalyScore]] = {
@@ -19,6 +23,10 @@ SCORES: dict[str, type[AnomalyScore]] = {
     "inverse_gamma_time": InverseGammaTime,
     "nonparametric_time": NonParametricTime,
     "imputation": Imputation,
+    "guided": Guided,
+    "dynamic": Dynamic,
+    "stitched": Stitched,
+    "implicit": Implicit,
     "likeness": Likeness,
     "hybrid": Hybrid,
 }

@@ -103,6 +103,38 @@ class Stretches(Patterns):
         return across(stretch == torch.arange(self.count)[:, None], event, self.axis)
 
 
+class Boxes(Patterns):
+    """Boxes of pixels, all channels alike: of a grid, every `apart`-th along height and width is hidden at once.
+
+    Iqbal et al., "Unsupervised Anomaly Detection in Medical Images Using Masked Diffusion Model", 2023, hide one box at
+    a time; of boxes that stand apart, each has its surroundings too. Boxes shrink where an axis would hold fewer than
+    `apart`.
+
+    Args:
+        size: Pixels a side.
+        apart: 2 hides a quarter of the picture at a time.
+    """
+
+    def __init__(self, size: int = 16, apart: int = 2) -> None:
+        self.size = size
+        self.apart = apart
+        self.count = apart**2
+
+    def __call__(self, event: torch.Size) -> Tensor:
+        """One pattern per place in the grid.
+
+        >>> Boxes(1)(torch.Size([1, 2, 4]))[0].int().tolist()
+        [[[1, 0, 1, 0], [0, 0, 0, 0]]]
+        """
+        if len(event) < 2:
+            raise Misfit(f"Boxes need a height and a width; the items have the shape {tuple(event)}.")
+        rows, columns = (Gratings(self._side(event[axis]), self.apart, axis)(event) for axis in (-2, -1))
+        return (rows[:, None] & columns[None]).flatten(0, 1)
+
+    def _side(self, length: int) -> int:
+        return max(1, min(self.size, length // self.apart))
+
+
 class Last(Patterns):
     """The last `share` of the last axis, at least one place: what is to be forecast from all before."""
 
