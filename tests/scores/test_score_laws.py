@@ -8,12 +8,14 @@ from anodiff.checks import check_denoiser, check_score
 from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.noise import SCHEDULES
 from anodiff.scores import SCORES
+from anodiff.scores.cold import ColdResidual, ColdWalk
 from anodiff.scores.combine import Panel, parts
 from anodiff.scores.dynamic import Dynamic
 from anodiff.scores.guided import Guided
 from anodiff.scores.implicit import Implicit
 from anodiff.scores.likeness import Likeness
 from anodiff.scores.reconstruction import Residual
+from anodiff.scores.segmented import Segmented
 from anodiff.scores.stitched import Stitched
 
 NAMES = [
@@ -36,12 +38,14 @@ NAMES = [
 
 OF_PICTURES = {Guided, Dynamic, Stitched, Implicit}
 """Held to the laws in test_picture_scores."""
+TRAINED_ON_MADE_ANOMALIES = {Segmented, ColdResidual, ColdWalk}
+"""Held to them in test_segmented and test_cold."""
 
 
 def test_the_list_is_everything(scores):
     assert list(scores) == NAMES
     alone = {type(part) for score in scores.values() for part in parts(score)}
-    assert alone | {Likeness} | OF_PICTURES == set(SCORES.values())
+    assert alone | {Likeness} | OF_PICTURES | TRAINED_ON_MADE_ANOMALIES == set(SCORES.values())
 
 
 @pytest.mark.parametrize("which", ["gaussian", "mixture", "empirical", "all rows", "learnt"])

@@ -1,6 +1,7 @@
 """How a denoiser of normal data tells abnormal from normal; one mechanism, one file."""
 
 from anodiff.scores.base import AnomalyScore
+from anodiff.scores.cold import ColdResidual, ColdWalk
 from anodiff.scores.combine import Hybrid
 from anodiff.scores.dynamic import Dynamic
 from anodiff.scores.guided import Guided
@@ -9,6 +10,7 @@ from anodiff.scores.imputation import Imputation
 from anodiff.scores.likelihood import DenoisingBound, FlowLikelihood
 from anodiff.scores.likeness import Likeness
 from anodiff.scores.reconstruction import Reconstruction, Residual
+from anodiff.scores.segmented import Segmented
 from anodiff.scores.stein import SteinNorm
 from anodiff.scores.stitched import Stitched
 from anodiff.scores.time import CategoricalTime, InverseGammaTime, NonParametricTime
@@ -27,6 +29,9 @@ SCORES: dict[str, type[AnomalyScore]] = {
     "dynamic": Dynamic,
     "stitched": Stitched,
     "implicit": Implicit,
+    "segmented": Segmented,
+    "cold": ColdResidual,
+    "cold_walk": ColdWalk,
     "likeness": Likeness,
     "hybrid": Hybrid,
 }

@@ -3,8 +3,8 @@ r"""Restoration without noise: what a cold denoiser would mend,
 .. math:: a(x) = \mathrm{mean}_k \, d\big(x, D(x_k, t_k)\big) .
 
 `ColdResidual` asks at each strength anew, `ColdWalk` along a restoration of x. Trained on anomalies of growing
-strength, the denoiser is given x as it stands: an anomaly is a degradation, and what is restored tells where. It is only
-as broad as the degradations that it was trained on.
+strength, the denoiser is given x as it stands: an anomaly is a degradation, and what is restored tells where. It is
+only as broad as the degradations that it was trained on.
 """
 
 from collections.abc import Sequence
