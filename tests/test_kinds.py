@@ -246,7 +246,7 @@ class TestFacade:
             _ = series.conformal_
         with pytest.raises(Misfit, match=r"events\(\) is for series, and a table was fitted"):
             table.events(normals(5))
-        with pytest.raises(Misfit, match="series are not cut into chunks"):
+        with pytest.raises(Misfit, match="cuts tables into chunks, and series were fitted"):
             next(series.score_chunks(normals(5)))
 
     def test_an_error_inside_is_not_hidden(self, table: Detector, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ FITTED = {"tabular": "a table was fitted", "series": "series were fitted", "imag
 LACKING = {
     "events": "events() is for series, and {fitted}; give Detector(modality='series').",
     "stream": "stream() is for series, and {fitted}; give Detector(modality='series').",
-    "score_chunks": "{kind} are not cut into chunks; call decision_function, or stream.",
+    "score_chunks": "score_chunks() cuts tables into chunks, and {fitted}; call decision_function.",
 }
 """What is said where the fitted kind of data has no such method."""
 INSTEAD = {
@@ -258,7 +258,7 @@ class Detector(Settings):
         """The fitted detector, with the settings that may have changed since; it has `method`, or this is refused."""
         check_is_fitted(self, "inner_")
         if method and not hasattr(self.inner_, method):
-            raise Misfit(LACKING[method].format(kind=self.kind_, fitted=FITTED[self.kind_]))
+            raise Misfit(LACKING[method].format(fitted=FITTED[self.kind_]))
         for name in CHANGEABLE:
             setattr(self.inner_, name, getattr(self, name))
         check_settings(self)
