@@ -100,14 +100,14 @@ class Calibration:
             normals = np.sort(left_out)[: max(2, len(left_out) - round(self.set_aside * len(left_out)))]
         known = _combined(score, self.known) if self.known else np.zeros(0)
         aside = 0 if self.held_out else len(left_out) - len(normals)
-        return Counted(left_out, normals, known, Conformal().fit(normals), _tail(normals), aside)
+        return Counted(left_out, normals, known, Conformal().fit(normals), tail_of(normals), aside)
 
 
 def _combined(score: Hybrid, totals: Totals) -> Scores:
     return score.combined({name: totals[name] for name in score.members})
 
 
-def _tail(held_out: Scores) -> Tail | None:
+def tail_of(held_out: Scores) -> Tail | None:
     """The tail of held-out scores; None where they are too few or too tied to show one."""
     try:
         return Tail().fit(held_out)

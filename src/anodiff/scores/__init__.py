@@ -3,6 +3,7 @@
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.cold import ColdResidual, ColdWalk
 from anodiff.scores.combine import Hybrid
+from anodiff.scores.departure import Departure
 from anodiff.scores.dynamic import Dynamic
 from anodiff.scores.guided import Guided
 from anodiff.scores.implicit import Implicit
@@ -32,6 +33,7 @@ SCORES: dict[str, type[AnomalyScore]] = {
     "segmented": Segmented,
     "cold": ColdResidual,
     "cold_walk": ColdWalk,
+    "departure": Departure,
     "likeness": Likeness,
     "hybrid": Hybrid,
 }

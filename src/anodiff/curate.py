@@ -1,0 +1,294 @@
+"""From an album of normal pictures to a gallery, and to what normal pictures look like to it."""
+
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+
+from anodiff.alarms import Conformal, PixelAlarm, Regions, contamination
+from anodiff.calibration import Counted, tail_of
+from anodiff.data.pictures import Album, Picture, Unread
+from anodiff.data.stack import Stack
+from anodiff.data.twins import folds, thumbnail, twins
+from anodiff.gallery import POOL, Gallery, Scale, grey
+from anodiff.modalities.features import Features
+from anodiff.modalities.grids import Moments
+from anodiff.modalities.image import Image
+from anodiff.modalities.planes import Planes
+from anodiff.recipes.grow import Progress
+from anodiff.recipes.pictured import FOLDS, Grown, grow_pictured
+from anodiff.recipes.schema import Recipe
+from anodiff.settings import LEAST_ROWS
+from anodiff.types import JSON, Scores, Unreadable
+
+MOST = 4_000
+"""Pictures that are learnt from at most."""
+SHOWN, SIDE = 100, 96
+"""Small normal pictures that are kept, and their side in pixels."""
+BLOCK = 32
+"""Maps that are laid on the canvas at once."""
+EXTENT = 0.002
+"""Regions reach down to the level that this share of normal pixels exceeds."""
+
+Raw = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A gallery, and what normal pictures that it had not seen look like to it.
+
+    Attributes:
+        whole: The gallery.
+        left_out: What its members say of the pictures of fit, by name, maps `(n, h, w)` or totals `(n,)`.
+        names: Of these pictures.
+        held_out: Of other normal pictures, where alarms count those; else empty.
+        unread: Pictures of fit that could not be read.
+        known: Scores of known defects `(k,)`, each without its own help.
+    """
+
+    whole: Gallery
+    left_out: Raw
+    names: Sequence[str] = ()
+    held_out: Raw = field(default_factory=dict)
+    unread: Sequence[Unread] = ()
+    known: Scores = field(default_factory=lambda: np.zeros(0))
+
+    def within(self, budget: int | None) -> "Held":
+        """The same with the members that a budget pays for, its scales found anew."""
+        return self if budget is None else replace(self, whole=scaled(self.whole.within(budget), self.left_out))
+
+    def calibrated(self, album: Album) -> "Held":
+        """The same, counting other normal pictures.
+
+        Raises:
+            Unreadable: none of them can be read.
+        """
+        found = list(raw_of(self.whole, album))
+        if not found:
+            raise Unreadable("X has no picture that can be read; give normal ones to calibrate with, better 100.")
+        joined = {name: torch.cat([each[name] for each in found]).numpy() for name in found[0]}
+        return replace(self, held_out=joined)
+
+    @cached_property
+    def counted(self) -> Counted:
+        """The alarm that counts normals."""
+        left_out = self._totals(self.left_out)
+        normals, aside = left_out, 0
+        if self.held_out:
+            normals = self._totals(self.held_out)
+        elif self.whole.facts["contamination"]["value"]:
+            aside = min(round(self.whole.facts["contamination"]["value"] * len(left_out)), len(left_out) - 2)
+            normals = np.sort(left_out)[: len(left_out) - aside]
+        return Counted(left_out, normals, self.known, Conformal().fit(normals), tail_of(normals), aside)
+
+    @cached_property
+    def pixels(self) -> PixelAlarm:
+        """The alarm of single pixels."""
+        return PixelAlarm().fit(self._normal_maps())
+
+    @cached_property
+    def regions(self) -> Regions:
+        """The alarm of regions."""
+        return Regions().fit(self._normal_maps())
+
+    @cached_property
+    def extent(self) -> float:
+        """The level of the canvas that a small share of normal pixels exceeds."""
+        return float(
+            np.quantile(np.concatenate([m.ravel()[:: max(1, len(m) // 64)] for m in self._normal_maps()]), 1 - EXTENT)
+        )
+
+    def _normal_maps(self) -> Iterator[np.ndarray]:
+        """Maps on the canvas of the pictures that alarms count."""
+        raw = self.held_out or self.left_out
+        scores = self.counted.left_out
+        limit = np.inf if self.held_out or not self.counted.aside else self.counted.held_out.max()
+        for places, canvas in canvases(self.whole, raw):
+            for place, map in zip(places, canvas, strict=True):
+                if self.held_out or scores[place] <= limit:
+                    yield map
+
+    def _totals(self, raw: Raw) -> Scores:
+        return totals_of(self.whole, raw)
+
+
+def canvases(model: Gallery, raw: Raw) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Places and maps on the canvas of what members said, some at a time."""
+    count = len(next(iter(raw.values())))
+    for start in range(0, count, BLOCK):
+        places = np.arange(start, min(start + BLOCK, count))
+        said = {name: torch.from_numpy(raw[name][places]).float() for name in model.members}
+        yield places, model.canvas(said).numpy()
+
+
+def totals_of(model: Gallery, raw: Raw) -> Scores:
+    """Scores `(n,)` of what members said."""
+    found = []
+    count = len(next(iter(raw.values())))
+    for start in range(0, count, BLOCK):
+        said = {name: torch.from_numpy(raw[name][start : start + BLOCK]).float() for name in model.members}
+        found.append(model.totals(said))
+    return np.concatenate(found)
+
+
+def raw_of(model: Gallery, album: Album) -> Iterator[dict[str, torch.Tensor]]:
+    """What members say of each picture that can be read."""
+    for picture in album.pictures(model.modality.square):
+        if isinstance(picture, Picture):
+            yield model.raw([picture])
+
+
+def scaled(model: Gallery, left_out: Raw) -> Gallery:
+    """The gallery with the scales of what its members said of pictures that they had not seen."""
+    scales = {name: Scale.of(left_out[name]) for name in model.members}
+    model = replace(model, scales=scales)
+    if any(left_out[name].ndim == 3 for name in model.members):
+        pooled = [model.pooled(torch.from_numpy(canvas)).numpy() for _, canvas in canvases(model, left_out)]
+        model = replace(model, scales={**scales, POOL: Scale.of(np.concatenate(pooled))})
+    return model
+
+
+def curate(
+    recipe: Recipe,
+    image: Image | Features,
+    album: Album,
+    *,
+    seed: int = 0,
+    most: int = MOST,
+    contaminated: float | str = 0.0,
+    max_seconds: float | None = None,
+) -> Generator[Progress, None, Held]:
+    """Learn an album of normal pictures; yields progress.
+
+    Raises:
+        Unreadable: fewer than 5 of them can be read, or they are all the same.
+        Misfit: the recipe does not fit them.
+    """
+    seen, began = len(album), time.perf_counter()
+    most = min(most, MOST)
+    if seen > most:
+        album = album.part(np.sort(np.random.default_rng(seed).permutation(seen)[:most]))
+    planes = Planes(image, recipe.planes).fit(album)
+    with Stack(planes.shapes_) as stack:
+        shot = yield from shoot(planes, album, stack, None if max_seconds is None else max_seconds / 2)
+        groups = twins(shot.thumbnails)
+        fold = folds(groups, FOLDS, seed)
+        kept = np.ones(len(stack), bool)
+        grown = yield from growing(recipe, stack, fold, kept, seed)
+        blank = Gallery(recipe, planes, grown.panel, grown.members, shown=shot.shown)
+        doubt: JSON = {"value": 0.0, "low": 0.0, "high": 0.0}
+        if contaminated:
+            totals = totals_of(scaled(blank, grown.left_out), grown.left_out)
+            doubt = doubted(totals, contaminated)
+            aside = min(round(doubt["value"] * len(totals)), len(totals) - LEAST_ROWS)
+            if aside > 0:
+                kept[np.argsort(-totals, kind="stable")[:aside]] = False
+                grown = yield from growing(recipe, stack, fold, kept, seed)
+    facts = {
+        "asked": recipe.model_dump(mode="json"),
+        "rows_seen": seen,
+        "rows_fitted": int(kept.sum()),
+        "unread": [[each.name, each.why] for each in shot.unread],
+        "seconds": time.perf_counter() - began,
+        "losses": grown.losses,
+        "columns": planes.describe(),
+        "contamination": doubt,
+        "examples": 0,
+        "folds": len(np.unique(fold)),
+        "twins": int(len(groups) - len(np.unique(groups))),
+    }
+    whole = Gallery(recipe, planes, grown.panel, grown.members, shown=shot.shown, facts=facts)
+    return Held(scaled(whole, grown.left_out), grown.left_out, shot.names, unread=shot.unread)
+
+
+def growing(
+    recipe: Recipe, stack: Stack, fold: np.ndarray, kept: np.ndarray, seed: int
+) -> Generator[Progress, None, Grown]:
+    """`grow_pictured`, its steps as progress."""
+    steps = grow_pictured(recipe, stack, fold, kept, seed)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as done:
+            return cast(Grown, done.value)
+        yield Progress(step.number, step.of, "train")
+
+
+def doubted(totals: Scores, contaminated: float | str) -> JSON:
+    """The share of anomalies among pictures of these scores: as given, or estimated."""
+    if contaminated == "auto":
+        return dict(vars(contamination.estimate(totals)))
+    share = float(contaminated)
+    return {"value": share, "low": share, "high": share}
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What was seen of an album besides its planes."""
+
+    names: list[str]
+    unread: list[Unread]
+    thumbnails: np.ndarray
+    shown: np.ndarray
+
+
+def shoot(planes: Planes, album: Album, stack: Stack, seconds: float | None = None) -> Generator[Progress, None, Shot]:
+    """Look at every picture once, or at as many as there is time for: its planes go on the stack, standardised.
+
+    Raises:
+        Unreadable: fewer than 5 pictures can be read, or they are all the same.
+    """
+    began, order = time.perf_counter(), np.arange(len(album))
+    if seconds is not None:
+        order = np.random.default_rng(0).permutation(len(album))
+    names, unread = list[str](), list[Unread]()
+    thumbnails, shown = list[np.ndarray](), list[np.ndarray]()
+    moments = {name: Moments(shape[0]) for name, shape in planes.shapes_.items()}
+    first: dict[str, torch.Tensor] = {}
+    varies = False
+    every = max(1, len(album) // SHOWN)
+    for k, place in enumerate(order):
+        if seconds is not None and len(names) >= 4 * LEAST_ROWS and time.perf_counter() - began > seconds:
+            break
+        yield Progress(k, len(order), "look")
+        (picture,) = album.pictures(planes.square, int(place), int(place) + 1)
+        if isinstance(picture, Unread):
+            unread.append(picture)
+            continue
+        found = planes.see(picture)
+        first = first or found
+        varies = varies or any(not torch.equal(found[name], first[name]) for name in found)
+        for name, plane in found.items():
+            moments[name].add(plane)
+        stack.add(found)
+        names.append(picture.name)
+        decoded = planes.image_.decode(planes.image_.encode([picture]).x)
+        thumbnails.append(thumbnail(grey(decoded)[0]))
+        if k % every == 0 and len(shown) < SHOWN:
+            shown.append(small(decoded[0]))
+    check(names, unread, varies)
+    for name, spec in planes.specs.items():
+        if spec.space == "features":
+            planes.means_[name], planes.stds_[name] = moments[name].mean, moments[name].std
+            stack.scale(name, moments[name].mean, moments[name].std)
+    return Shot(names, unread, np.stack(thumbnails), np.stack(shown))
+
+
+def check(names: Sequence[str], unread: Sequence[Unread], varies: bool) -> None:
+    """Refuse too few pictures, and ever the same one."""
+    if len(names) < LEAST_ROWS:
+        odd = f"; {len(unread)} could not be read, such as {unread[0]}" if unread else ""
+        have = "1 picture is" if len(names) == 1 else f"{len(names)} pictures are"
+        raise Unreadable(f"{have} too few to learn what is normal; give at least {LEAST_ROWS}, better 100{odd}.")
+    if not varies:
+        raise Unreadable(f"all {len(names)} pictures are the same; give different pictures of normal parts.")
+
+
+def small(pixels: np.ndarray) -> np.ndarray:
+    """A picture `(S, S[, 3])` uint8 at the side of those that are shown."""
+    return np.asarray(Pillow.fromarray(pixels).resize((SIDE, SIDE), Pillow.Resampling.BILINEAR))

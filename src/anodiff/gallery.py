@@ -1,0 +1,157 @@
+r"""A fitted detector of pictures, as plain parts: pictures in, maps and scores out. No fitting, no decisions.
+
+.. math:: A = G_b * \sum_m w_m \frac{a_m - \mu_m}{\sigma_m}, \qquad
+          a = \frac{\mathrm{pool}(A) - \mu}{\sigma} + \sum_p w_p \frac{a_p - \mu_p}{\sigma_p},
+
+:math:`a_m` a member's map on the canvas, :math:`a_p` what a member says of the picture as a whole, :math:`\mu,
+\sigma` of normal pictures that it had not seen, :math:`G_b` a Gaussian blur.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from anodiff.data.albums import Picture
+from anodiff.data.twins import thumbnail
+from anodiff.diffusion.denoise import Denoiser
+from anodiff.modalities.planes import Planes
+from anodiff.recipes.build import Silent, schedule
+from anodiff.recipes.pictured import asked_of, by_cell, judged, plane_of
+from anodiff.recipes.schema import Recipe
+from anodiff.scores.base import AnomalyScore
+from anodiff.scores.planes import blurred
+from anodiff.types import JSON, Misfit, Scores
+
+Said = Mapping[str, Tensor]
+POOL = "pool"
+"""The scale of what a map comes to, among those of the members."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and standard deviation of what normal pictures make of something."""
+
+    mean: float
+    std: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "Scale":
+        """Of values `(n, ...)`; a deviation of nothing counts as 1."""
+        mean, std = float(np.mean(values, dtype=np.float64)), float(np.std(values, dtype=np.float64))
+        return cls(mean, std if std > 1e-9 * (1 + abs(mean)) else 1.0)
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Values in deviations above the mean."""
+        return (values - self.mean) / self.std
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What scoring needs.
+
+    Attributes:
+        recipe: How it was built.
+        modality: Pictures to planes, and maps back.
+        panel: Denoisers by name.
+        members: Scores by name; the recipe says which denoiser each asks, and its weight.
+        scales: By member, and of the pooled map.
+        shown: Small normal pictures `(k, 96, 96[, 3])` uint8, to show how it should look.
+        facts: What is known of the fit, JSON.
+    """
+
+    recipe: Recipe
+    modality: Planes
+    panel: Mapping[str, Denoiser]
+    members: Mapping[str, AnomalyScore]
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    shown: np.ndarray = field(default_factory=lambda: np.zeros((0, 96, 96), np.uint8))
+    facts: JSON = field(default_factory=dict)
+
+    @property
+    def nfe(self) -> int:
+        """Evaluations of a denoiser per picture."""
+        return sum(member.nfe for member in self.members.values())
+
+    def within(self, budget: int | None) -> "Gallery":
+        """The members, in their order, that so many evaluations per picture pay for.
+
+        Raises:
+            Misfit: the budget buys none.
+        """
+        if budget is None:
+            return self
+        kept, left = dict[str, AnomalyScore](), budget
+        for name, member in self.members.items():
+            if member.nfe <= left:
+                kept[name], left = member, left - member.nfe
+        if not kept:
+            least = min(member.nfe for member in self.members.values())
+            raise Misfit(f"budget is {budget}; the cheapest score of this recipe takes {least} per picture.")
+        return replace(self, members=kept)
+
+    def raw(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+        """What every member says of pictures: maps `(n, h, w)` on its own grid, or totals `(n,)`."""
+        return self.said(self.modality.encode(pictures))
+
+    def said(self, planes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`raw` of planes that were encoded."""
+        found = {}
+        for name, member in self.members.items():
+            asked, spec = self.recipe.scores[name], asked_of(self.recipe, name)
+            denoiser = Silent(schedule(self.recipe)) if asked.of is None else self.panel[asked.of]
+            x = planes[plane_of(self.recipe, name)]
+            found[name] = judged(member, denoiser, x, by_cell(spec), asked.read == "picture", asked.root)
+        return found
+
+    def canvas(self, said: Said) -> Tensor:
+        """The calibrated maps of members summed and blurred `(n, S, S)`, S the side of the modality's canvas."""
+        side = self.modality.canvas
+        maps = {name: said[name] for name in self.members if said[name].ndim == 3}
+        count = len(next(iter(said.values())))
+        total = torch.zeros(count, side, side)
+        for name, map in maps.items():
+            scaled = self.scales[name](map.float())[:, None]
+            total += (
+                self.recipe.scores[name].weight
+                * interpolate(scaled, (side, side), mode="bilinear", align_corners=False)[:, 0]
+            )
+        sigma = self.recipe.blur * side / int(self.modality.image_.size)
+        return blurred(total[:, None], sigma)[:, 0] if sigma else total
+
+    def pooled(self, canvas: Tensor) -> Tensor:
+        """What maps `(n, S, S)` come to, `(n,)` float64."""
+        cells = canvas.flatten(1).double()
+        pool = self.recipe.pool
+        if pool.use == "max":
+            return cells.amax(1)
+        count = cells.shape[1] if pool.use == "mean" else max(1, math.ceil(pool.share * cells.shape[1]))
+        return cells.topk(count, 1).values.mean(1)
+
+    def totals(self, said: Said, canvas: Tensor | None = None) -> Scores:
+        """The score of each picture `(n,)`."""
+        whole = {name: said[name] for name in self.members if said[name].ndim == 1}
+        count = len(next(iter(said.values())))
+        total = torch.zeros(count, dtype=torch.float64)
+        if len(whole) < len(self.members):
+            total += self.scales[POOL](self.pooled(self.canvas(said) if canvas is None else canvas))
+        for name, each in whole.items():
+            total += self.recipe.scores[name].weight * self.scales[name](each.double())
+        return total.numpy()
+
+    def nearest_normal(self, picture: Picture) -> np.ndarray | None:
+        """Of the small normal pictures, the one that looks most like this; None where none were kept."""
+        if not len(self.shown):
+            return None
+        own = thumbnail(grey(self.modality.image_.decode(self.modality.image_.encode([picture]).x))[0])
+        kept = np.stack([thumbnail(each) for each in grey(self.shown)])
+        return np.asarray(self.shown[int((kept @ own).argmax())])
+
+
+def grey(pictures: np.ndarray) -> np.ndarray:
+    """Pictures `(n, S, S[, 3])` as `(n, S, S)`."""
+    return pictures if pictures.ndim == 3 else pictures.mean(3)
