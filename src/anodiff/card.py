@@ -1,5 +1,6 @@
 """The model card: what a saved model is, for the person who finds the folder."""
 
+from anodiff.gallery import Gallery
 from anodiff.model import Model
 from anodiff.recipes.schema import bibtex
 from anodiff.timeline import Timeline
@@ -75,6 +76,51 @@ def series_card(model: Timeline, statement: str) -> str:
 
 {statement}
 They hold for series that come from where the training series came from. When that changes, fit again.
+
+## Load
+
+```python
+import anodiff
+detector = anodiff.load("this folder")
+```
+
+## References
+
+```bibtex
+{bibtex(recipe.cite)}
+```
+"""
+
+
+def image_card(model: Gallery, statement: str) -> str:
+    """The card of a model of images."""
+    facts, recipe = model.facts, model.recipe
+    parts = "\n".join(
+        f"- {name}: {score.use} of {score.of or _own(score.use)}, weight {score.weight:.3g}"
+        for name, score in recipe.scores.items()
+        if name in model.members
+    )
+    (seen,) = facts["columns"]
+    return f"""# An anodiff detector of pictures
+
+{recipe.about}
+
+- recipe: {recipe.name}, anodiff {__version__}
+- learnt from {facts["rows_fitted"]:,} of {facts["rows_seen"]:,} pictures in {facts["seconds"]:.1f} s, read at
+  {seen["size"]} x {seen["size"]} pixels; {len(facts["unread"])} could not be read
+- backbone: {seen["backbone"]}
+- pictures that have a near-duplicate among them: {facts["twins"]}
+- higher scores are more anomalous; one score and one map per picture
+- evaluations per picture: {model.nfe}
+- known defects that it was shown: {facts["examples"]}
+
+{parts}
+
+## Alarms
+
+{statement}
+They hold for pictures that come from where the training pictures came from: the same camera, light and parts. When that
+changes, fit again.
 
 ## Load
 
