@@ -63,7 +63,7 @@ def scores(denoiser: Gaussian | Empirical) -> dict[str, AnomalyScore]:
         "stitched, threshold": Stitched(steps=3, times_each=2, share=0.2).fit(denoiser, held_out),
         "implicit": Implicit(steps=3),
         "implicit, scale": Implicit(steps=3, draws=2).fit(denoiser, held_out),
-        "boxes": Imputation(Boxes(2), Sampled(steps=4)),
+        "boxes": Imputation(Boxes(2), Sampled(steps=3)),
         "boxes, iterated": Imputation(Boxes(2), Iterated()),
     }
 
@@ -75,13 +75,13 @@ NAMES = list(FITTED[EDM])
 @pytest.mark.parametrize("schedule", GAUSSIANS)
 @pytest.mark.parametrize("name", NAMES)
 def test_laws(name, schedule):
-    check_score(FITTED[schedule][name], GAUSSIANS[schedule], drawn(16, 1))
+    check_score(FITTED[schedule][name], GAUSSIANS[schedule], drawn(12, 1))
 
 
 def test_structure_may_be_the_distance():
     """It is relative to contrast, so that farther is not worse; all else holds."""
-    score, normal, abnormal = Reconstruction((0.5,), distance=ssim), drawn(40, 3), with_spots(drawn(40, 4))
-    check_each_row_for_itself(score, GAUSSIANS[EDM], normal)
+    score, normal, abnormal = Reconstruction((0.5,), steps=2, distance=ssim), drawn(40, 3), with_spots(drawn(40, 4))
+    check_each_row_for_itself(score, GAUSSIANS[EDM], normal[:6])
     totals = torch.cat([score(GAUSSIANS[EDM], x).total for x in (normal, abnormal)])
     assert auroc(np.repeat([0, 1], 40), totals.numpy()) > 0.8
 
@@ -193,7 +193,9 @@ def test_implicit_guidance_keeps_details_that_a_free_walk_loses():
     assert guided[:, *SPOT].mean() > free[:, *SPOT].mean()
 
 
-@pytest.mark.parametrize(("shape", "size", "apart"), product([(1, 8, 8), (3, 9, 14), (1, 1, 5)], [1, 3, 16], [2, 3]))
+@pytest.mark.parametrize(
+    ("shape", "size", "apart"), list(product([(1, 8, 8), (3, 9, 14), (1, 1, 5)], [1, 3, 16], [2, 3]))
+)
 def test_boxes_cover_every_pixel_once_and_never_the_whole(shape, size, apart):
     hidden = Boxes(size, apart)(torch.Size(shape))
     assert hidden.shape == (apart**2, *shape)
