@@ -45,7 +45,7 @@ class PatchHead(nn.Module):
         self,
         channels: int,
         anchors: int = 16,
-        penalty: float = 0.3,
+        penalty: float = 1.0,
         shrinkage: float = 0.05,
         most: int = 50_000,
         hard: float = 0.02,
