@@ -12,16 +12,17 @@ from PIL import Image as Pillow
 
 from anodiff.alarms import Conformal, PixelAlarm, Regions, contamination
 from anodiff.calibration import Counted, tail_of
+from anodiff.conditions.label import Label
 from anodiff.data.pictures import Album, Picture, Unread
 from anodiff.data.stack import Stack
 from anodiff.data.twins import folds, thumbnail, twins
-from anodiff.gallery import POOL, Gallery, Scale, grey
+from anodiff.gallery import POOL, Gallery, Scale, classes_of, grey
 from anodiff.modalities.features import Features
 from anodiff.modalities.grids import Moments
 from anodiff.modalities.image import Image
 from anodiff.modalities.planes import Planes
 from anodiff.recipes.grow import Progress
-from anodiff.recipes.pictured import FOLDS, Grown, grow_pictured
+from anodiff.recipes.pictured import FOLDS, Grown, Seen, grow_pictured
 from anodiff.recipes.schema import Recipe
 from anodiff.settings import LEAST_ROWS
 from anodiff.types import JSON, Scores, Unreadable
@@ -178,9 +179,11 @@ def curate(
         shot = yield from shoot(planes, album, stack, None if max_seconds is None else max_seconds / 2)
         groups = twins(shot.thumbnails)
         fold = folds(groups, FOLDS, seed)
+        classes = sorted({name for name in classes_of(shot.names) if name}) if told_apart(recipe) else []
+        labels = Label(classes).encode(classes_of(shot.names))["label"]
         kept = np.ones(len(stack), bool)
-        grown = yield from growing(recipe, stack, fold, kept, seed)
-        blank = Gallery(recipe, planes, grown.panel, grown.members, shown=shot.shown)
+        grown = yield from growing(recipe, Seen(stack, fold, kept, labels, len(classes)), seed)
+        blank = Gallery(grown.recipe, planes, grown.panel, grown.members)
         doubt: JSON = {"value": 0.0, "low": 0.0, "high": 0.0}
         if contaminated:
             totals = totals_of(scaled(blank, grown.left_out), grown.left_out)
@@ -188,7 +191,7 @@ def curate(
             aside = min(round(doubt["value"] * len(totals)), len(totals) - LEAST_ROWS)
             if aside > 0:
                 kept[np.argsort(-totals, kind="stable")[:aside]] = False
-                grown = yield from growing(recipe, stack, fold, kept, seed)
+                grown = yield from growing(recipe, Seen(stack, fold, kept, labels, len(classes)), seed)
     facts = {
         "asked": recipe.model_dump(mode="json"),
         "rows_seen": seen,
@@ -202,15 +205,18 @@ def curate(
         "folds": len(np.unique(fold)),
         "twins": int(len(groups) - len(np.unique(groups))),
     }
-    whole = Gallery(recipe, planes, grown.panel, grown.members, shown=shot.shown, facts=facts)
+    whole = Gallery(grown.recipe, planes, grown.panel, grown.members, classes=classes, shown=shot.shown, facts=facts)
     return Held(scaled(whole, grown.left_out), grown.left_out, shot.names, unread=shot.unread)
 
 
-def growing(
-    recipe: Recipe, stack: Stack, fold: np.ndarray, kept: np.ndarray, seed: int
-) -> Generator[Progress, None, Grown]:
+def told_apart(recipe: Recipe) -> bool:
+    """Whether a recipe knows the classes of pictures."""
+    return any("label" in getattr(spec, "knows", ()) for spec in recipe.denoisers.values())
+
+
+def growing(recipe: Recipe, seen: Seen, seed: int) -> Generator[Progress, None, Grown]:
     """`grow_pictured`, its steps as progress."""
-    steps = grow_pictured(recipe, stack, fold, kept, seed)
+    steps = grow_pictured(recipe, seen, seed)
     while True:
         try:
             step = next(steps)

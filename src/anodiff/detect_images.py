@@ -71,8 +71,8 @@ class ImageDetector(Settings):
         """Fit, yielding progress; the detector is fitted when the last record has been taken, and unchanged before."""
         began = time.perf_counter()
         check_settings(self)
-        chosen = self._chosen()
         pictures, notes = normal_album(X)
+        chosen = self._chosen(pictures.paired)
         held = yield from curate(
             chosen,
             self._image(),
@@ -307,9 +307,9 @@ class ImageDetector(Settings):
             raise Misfit(f"modality is {self.modality!r}; give 'image', or an Image or Features with settings.")
         return Image()
 
-    def _chosen(self) -> Recipe:
+    def _chosen(self, paired: bool) -> Recipe:
         auto = isinstance(self.recipe, str) and self.recipe == "auto"
-        chosen = recipe("image" if auto else self.recipe, self.changes)
+        chosen = recipe(("image-pair" if paired else "image") if auto else self.recipe, self.changes)
         if chosen.kind != "image":
             kind = chosen.kind
             raise Misfit(f"recipe {chosen.name!r} is for {kind}; give modality={kind!r}, or choose one for images.")

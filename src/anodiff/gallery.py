@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from anodiff.conditions.label import Label
 from anodiff.data.albums import Picture
 from anodiff.data.twins import thumbnail
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.planes import Planes
 from anodiff.recipes.build import Silent, schedule
-from anodiff.recipes.pictured import asked_of, by_cell, judged, plane_of
+from anodiff.recipes.pictured import judged, plane_of
 from anodiff.recipes.schema import Recipe
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.planes import blurred
@@ -60,6 +61,7 @@ class Gallery:
         panel: Denoisers by name.
         members: Scores by name; the recipe says which denoiser each asks, and its weight.
         scales: By member, and of the pooled map.
+        classes: Of the pictures of fit, where the recipe tells them apart: the folders that they lay in.
         shown: Small normal pictures `(k, 96, 96[, 3])` uint8, to show how it should look.
         facts: What is known of the fit, JSON.
     """
@@ -69,6 +71,7 @@ class Gallery:
     panel: Mapping[str, Denoiser]
     members: Mapping[str, AnomalyScore]
     scales: Mapping[str, Scale] = field(default_factory=dict)
+    classes: Sequence[str] = ()
     shown: np.ndarray = field(default_factory=lambda: np.zeros((0, 96, 96), np.uint8))
     facts: JSON = field(default_factory=dict)
 
@@ -96,16 +99,18 @@ class Gallery:
 
     def raw(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
         """What every member says of pictures: maps `(n, h, w)` on its own grid, or totals `(n,)`."""
-        return self.said(self.modality.encode(pictures))
+        names = [picture.name for picture in pictures]
+        return self.said(self.modality.encode(pictures), Label(self.classes).encode(classes_of(names))["label"])
 
-    def said(self, planes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`raw` of planes that were encoded."""
+    def said(self, planes: Mapping[str, Tensor], labels: Tensor | None = None) -> dict[str, Tensor]:
+        """`raw` of planes that were encoded, and the class of each picture `(n,)`, 0 where it is not known."""
         found = {}
         for name, member in self.members.items():
-            asked, spec = self.recipe.scores[name], asked_of(self.recipe, name)
+            asked = self.recipe.scores[name]
             denoiser = Silent(schedule(self.recipe)) if asked.of is None else self.panel[asked.of]
             x = planes[plane_of(self.recipe, name)]
-            found[name] = judged(member, denoiser, x, by_cell(spec), asked.read == "picture", asked.root)
+            known = torch.zeros(len(x), dtype=torch.int64) if labels is None else labels
+            found[name] = judged(self.recipe, name, member, denoiser, x, label=known)
         return found
 
     def canvas(self, said: Said) -> Tensor:
@@ -150,6 +155,15 @@ class Gallery:
         own = thumbnail(grey(self.modality.image_.decode(self.modality.image_.encode([picture]).x))[0])
         kept = np.stack([thumbnail(each) for each in grey(self.shown)])
         return np.asarray(self.shown[int((kept @ own).argmax())])
+
+
+def classes_of(names: Sequence[str]) -> list[str]:
+    """The outermost folder that each picture lies in; nothing where it lies in none.
+
+    >>> classes_of(["nuts/1.png", "2.png"])
+    ['nuts', '']
+    """
+    return [name.split("/", 1)[0] if "/" in name else "" for name in names]
 
 
 def grey(pictures: np.ndarray) -> np.ndarray:

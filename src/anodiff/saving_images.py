@@ -22,7 +22,7 @@ from anodiff.gallery import POOL, Gallery, Scale
 from anodiff.modalities.features import Features
 from anodiff.modalities.image import Image
 from anodiff.modalities.planes import Planes
-from anodiff.recipes.build import PREDICTIONS, Group, laid_in, question, revive_gaussian, schedule
+from anodiff.recipes.build import Group, laid_in, question, revive_gaussian, schedule
 from anodiff.recipes.pictured import network, own_score
 from anodiff.recipes.schema import Recipe, recipe
 from anodiff.recipes.specs import DenoiserSpec, EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, PositionalSpec
@@ -74,6 +74,7 @@ class ImagesConfig(BaseModel):
     encoding: dict[str, Any]
     scales: dict[str, ScaleConfig]
     names: list[str]
+    classes: list[str]
     recipe_was_auto: bool
     facts: ImageFacts
     sha256: str
@@ -114,7 +115,7 @@ def restored(config: ImagesConfig, group: Group) -> ImageDetector:
     chosen = recipe(config.recipe)
     planes = Planes.restore(config.encoding, group("encoding"), chosen.planes)
     panel = {
-        name: _revived(spec, planes.shapes_[str(spec.view)], group(f"denoiser.{name}"), chosen)
+        name: _revived(spec, planes.shapes_[str(spec.view)], group(f"denoiser.{name}"), chosen, len(config.classes))
         for name, spec in chosen.denoisers.items()
     }
     members = {name: _member(name, planes, group, chosen) for name in chosen.scores}
@@ -125,7 +126,7 @@ def restored(config: ImagesConfig, group: Group) -> ImageDetector:
     shown = group("shown")["pictures"]
     if shown.dtype != np.uint8 or shown.ndim not in (3, 4):
         raise BadModel(f"the pictures that it shows have shape {shown.shape} and type {shown.dtype}")
-    whole = Gallery(chosen, planes, panel, members, scales, shown, facts)
+    whole = Gallery(chosen, planes, panel, members, scales, config.classes, shown, facts)
     unread = [Unread(name, why) for name, why in config.facts.unread]
     held = Held(whole, group("left_out"), config.names, group("held_out"), unread, group("known")["scores"])
     _check(held, members)
@@ -152,6 +153,7 @@ def _config(detector: ImageDetector, weights: bytes) -> JSON:
         "encoding": held.whole.modality.config(),
         "scales": {name: {"mean": scale.mean, "std": scale.std} for name, scale in held.whole.scales.items()},
         "names": list(held.names),
+        "classes": list(held.whole.classes),
         "recipe_was_auto": isinstance(detector.recipe, str) and detector.recipe == "auto" and not detector.changes,
         "facts": held.whole.facts,
     }
@@ -159,7 +161,7 @@ def _config(detector: ImageDetector, weights: bytes) -> JSON:
 
 
 def _revived(
-    spec: DenoiserSpec, shape: tuple[int, int, int], arrays: dict[str, np.ndarray], chosen: Recipe
+    spec: DenoiserSpec, shape: tuple[int, int, int], arrays: dict[str, np.ndarray], chosen: Recipe, classes: int
 ) -> Denoiser:
     process, (channels, rows, columns) = schedule(chosen), shape
     if isinstance(spec, PositionalSpec):
@@ -182,7 +184,7 @@ def _revived(
         return laid_in(blank, arrays)
     assert isinstance(spec, NetworkSpec)
     with torch.device("meta"):
-        made = PREDICTIONS[spec.predict](network(spec, channels, 0), process)
+        made = network(spec, channels, process, 0, classes)
     return laid_in(made, arrays)
 
 

@@ -4,7 +4,7 @@ A part that judges the cells of a plane each for itself is shown cells as rows; 
 out is a fold of the pictures, near-duplicates together; networks, which are slow, are trained twice for it.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
@@ -15,16 +15,17 @@ from torch import Tensor, nn
 
 from anodiff.data.crops import crops
 from anodiff.data.stack import Stack
-from anodiff.diffusion.denoise import WEIGHTS, Denoiser
+from anodiff.diffusion.denoise import WEIGHTS, Denoiser, Learnt
 from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.exact import Gaussian, GaussianMixture
 from anodiff.diffusion.noise import Schedule
 from anodiff.diffusion.positional import Positional, Sums
 from anodiff.nets.mlp import MLP, seeded
-from anodiff.nets.unet2d import UNet2d
 from anodiff.recipes.build import PREDICTIONS, Silent, question, schedule
+from anodiff.recipes.pixelnets import guided, head, learning, marking, whole
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.specs import (
+    OWN_AND_ASKED,
     DenoiserSpec,
     EmpiricalSpec,
     GaussianSpec,
@@ -37,6 +38,10 @@ from anodiff.scores.base import AnomalyScore
 from anodiff.training import Step, denoising, one_thread, train
 from anodiff.types import Misfit
 
+FITTED = {"dynamic": "marks", "stitched": "threshold", "implicit": "scale"}
+"""What scores find on normals, where a recipe does not give it."""
+SAMPLE = 32
+"""Pictures that they find it on."""
 FOLDS, SLOW_FOLDS = 3, 2
 ROWS = 200_000
 """Cells that a Gaussian, a mixture or a network of cells is shown at most."""
@@ -62,18 +67,29 @@ def plane_of(recipe: Recipe, name: str) -> str:
     return str(asked_of(recipe, name).view)
 
 
-def judged(member: AnomalyScore, denoiser: Denoiser, x: Tensor, cells: bool, picture: bool, root: bool) -> Tensor:
-    """What a score says of planes `(B, C, h, w)`: a map `(B, h, w)`, or of the `picture` as a whole `(B,)`."""
+def judged(
+    recipe: Recipe, name: str, member: AnomalyScore, denoiser: Denoiser, x: Tensor, **condition: Tensor
+) -> Tensor:
+    """What a score says of planes `(B, C, h, w)`: a map `(B, h, w)`, or of the picture as a whole `(B,)`."""
+    asked, spec = recipe.scores[name], asked_of(recipe, name)
+    picture, root = asked.read == "picture", asked.root
+    denoiser = guided(recipe.denoisers.get(str(asked.of)), denoiser)
     with torch.inference_mode():
-        if cells:
+        if by_cell(spec):
             rows = x.movedim(1, -1).flatten(0, 2)
             told = torch.cat([_totals(member, denoiser, part) for part in torch.split(rows, CELLS)])
             found = told.view(len(x), *x.shape[2:])
             found = found.flatten(1).mean(1) if picture else found
         else:
-            evidence = member(denoiser, x)
+            evidence = member(denoiser, x, **taken_by(recipe.denoisers.get(str(asked.of)), condition))
             found = evidence.total if picture else evidence.map.sum(1)
     return found.clamp(min=0).sqrt() if root else found
+
+
+def taken_by(spec: object, condition: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of what is known besides pictures, what a denoiser takes."""
+    knows = spec.knows if isinstance(spec, NetworkSpec) else ()
+    return {name: value for name, value in condition.items() if name in knows}
 
 
 def _totals(member: AnomalyScore, denoiser: Denoiser, rows: Tensor) -> Tensor:
@@ -86,196 +102,227 @@ class Grown:
     """Parts fitted on everything, and what they say of pictures that they had not seen.
 
     Attributes:
+        recipe: What was fitted, with the settings that scores found on normals.
         panel: Denoisers by name.
         members: Scores by name.
         left_out: By score, maps `(n, h, w)` or totals `(n,)` float32, of all pictures.
         losses: Of the steps of training.
     """
 
+    recipe: Recipe
     panel: dict[str, Denoiser]
     members: dict[str, AnomalyScore]
     left_out: dict[str, np.ndarray]
     losses: list[float]
 
 
-def grow_pictured(
-    recipe: Recipe, stack: Stack, fold: np.ndarray, kept: np.ndarray, seed: int
-) -> Generator[Step, None, Grown]:
-    """Fit every part on the pictures at `kept`, and leave folds out for the judgement of all.
+@dataclass(frozen=True)
+class Seen:
+    """Normal pictures to learn from.
 
-    Args:
-        recipe: What to fit.
-        stack: The planes of n pictures.
-        fold: Of each picture `(n,)`.
+    Attributes:
+        stack: Their planes.
+        fold: Of each `(n,)`.
         kept: Whether each may be learnt from `(n,)` bool.
-        seed: Of whatever is drawn.
+        labels: The class of each `(n,)`, 0 where it is not known.
+        classes: How many there are.
     """
-    process, losses = schedule(recipe), list[float]()
-    panel, members = dict[str, Denoiser](), dict[str, AnomalyScore]()
-    left_out: dict[str, np.ndarray] = {}
-    parts: list[tuple[str | None, str | None]] = [(name, None) for name in recipe.denoisers]
-    parts += [(None, name) for name, asked in recipe.scores.items() if asked.net is not None]
-    for of, own in parts:
-        asking = [own] if own else [name for name, asked in recipe.scores.items() if asked.of == of]
-        spec = asked_of(recipe, own) if own else recipe.denoisers[str(of)]
-        plane = str(spec.view)
+
+    stack: Stack
+    fold: np.ndarray
+    kept: np.ndarray
+    labels: Tensor
+    classes: int = 0
+
+
+def grow_pictured(recipe: Recipe, seen: Seen, seed: int) -> Generator[Step, None, Grown]:
+    """Fit every part on the pictures that are kept, and leave folds out for the judgement of all.
+
+    Raises:
+        Misfit: a score is not a number on some pictures.
+    """
+    growth = Growth(recipe, seen, seed)
+    for name, spec in recipe.denoisers.items():
+        asking = [k for k, asked in recipe.scores.items() if asked.of == name and asked.net is None]
         slow = isinstance(spec, NetworkSpec)
-        turns = fold % SLOW_FOLDS if slow else fold
-        whole = None if of is None or slow else _summed(spec, stack, plane, np.flatnonzero(kept))
-        for turn in [*np.unique(turns), None]:
-            out = np.flatnonzero(turns == turn) if turn is not None else np.zeros(0, np.int64)
-            rest = np.flatnonzero(kept & (turns != turn) if turn is not None else kept)
-            if turn is not None and len(rest) < 2:
-                continue
-            maker = Maker(recipe, stack, plane, rest, process, seed)
-            if own:
-                member, denoiser = (yield from _noted(maker.own(recipe.scores[own]), losses)), Silent(process)
-                made = {own: member}
-            else:
-                gone = out[kept[out]]
-                sums = None if whole is None else whole.without(_of(stack, plane, gone)) if len(gone) else whole
-                denoiser = yield from _noted(maker.denoiser(spec, sums), losses)
-                made = {name: question(recipe.scores[name]) for name in asking}
-            if turn is None:
-                members |= made
-                if of is not None:
-                    panel[of] = denoiser
-            for name in made:
-                _leave_out(left_out, name, recipe.scores[name], made[name], denoiser, spec, stack, out)
-    for name, said in left_out.items():
+        whole = growth.sums(str(spec.view), np.flatnonzero(seen.kept)) if isinstance(spec, PositionalSpec) else None
+        for turn, rest, out in growth.turns(slow):
+            gone = out[seen.kept[out]]
+            sums = whole.without(growth.sums(str(spec.view), gone)) if whole is not None and len(gone) else whole
+            denoiser = yield from growth.denoiser(name, rest, sums)
+            growth.made[name, turn] = denoiser
+            for k in asking:
+                growth.judge(k, growth.question(k, denoiser, rest, turn), denoiser, turn, out)
+    for name, asked in recipe.scores.items():
+        if asked.net is not None:
+            for turn, rest, out in growth.turns(True):
+                of = Silent(growth.process) if asked.of is None else growth.made[asked.of, turn]
+                member = yield from growth.own(name, of, rest)
+                growth.judge(name, member, of, turn, out)
+    for name, said in growth.left_out.items():
         if not np.isfinite(said).all():
             raise Misfit(f"score {name} of recipe {recipe.name!r} is not a number on some pictures; choose another.")
-    return Grown(panel, {name: members[name] for name in recipe.scores}, left_out, losses)
+    panel = {name: growth.made[name, None] for name in recipe.denoisers}
+    members = {name: growth.members[name] for name in recipe.scores}
+    return Grown(growth.found, panel, members, growth.left_out, growth.losses)
 
 
-@dataclass(frozen=True)
-class Maker:
-    """Fits parts on one plane of some pictures."""
+class Growth:
+    """A fit under way: what was made for every turn, None for the last, which leaves nothing out."""
 
-    recipe: Recipe
-    stack: Stack
-    plane: str
-    places: np.ndarray
-    process: Schedule
-    seed: int
+    def __init__(self, recipe: Recipe, seen: Seen, seed: int) -> None:
+        self.recipe, self.seen, self.seed = recipe, seen, seed
+        self.found = recipe
+        self.process = schedule(recipe)
+        self.made: dict[tuple[str, int | None], Denoiser] = {}
+        self.members: dict[str, AnomalyScore] = {}
+        self.left_out: dict[str, np.ndarray] = {}
+        self.losses: list[float] = []
 
-    def denoiser(self, spec: DenoiserSpec, sums: Sums | None = None) -> Generator[Step, None, Denoiser]:
-        """A denoiser of the plane."""
+    def turns(self, slow: bool) -> Iterator[tuple[int | None, np.ndarray, np.ndarray]]:
+        """Number, places to learn from and places left out; at the end None, all that are kept, and nothing."""
+        fold = self.seen.fold % SLOW_FOLDS if slow else self.seen.fold
+        for turn in np.unique(fold).tolist():
+            rest = np.flatnonzero(self.seen.kept & (fold != turn))
+            yield turn, rest if len(rest) > 1 else np.flatnonzero(self.seen.kept), np.flatnonzero(fold == turn)
+        yield None, np.flatnonzero(self.seen.kept), np.zeros(0, np.int64)
+
+    def sums(self, plane: str, places: np.ndarray) -> Sums:
+        """What positional Gaussians are fitted on."""
+        sums = Sums(self.seen.stack.shapes[plane])
+        for _, x in self.seen.stack.batches(plane, places):
+            sums.add(x)
+        return sums
+
+    def denoiser(self, name: str, rest: np.ndarray, sums: Sums | None) -> Generator[Step, None, Denoiser]:
+        """One denoiser, fitted on the pictures at `rest`."""
+        spec = self.recipe.denoisers[name]
         if isinstance(spec, PositionalSpec):
-            found = sums or _of(self.stack, self.plane, self.places)
+            found = sums or self.sums(str(spec.view), rest)
             return Positional.fit(found, self.process, spec.reach, spec.pooled, spec.shrinkage)
         if isinstance(spec, EmpiricalSpec):
-            rows = self.rows(spec.references)
+            rows = self.rows(spec, rest, spec.references)
             return Empirical(rows, self.process, neighbours=min(spec.neighbours or len(rows), max(1, len(rows) - 1)))
         if isinstance(spec, GaussianSpec):
-            return Gaussian.fit(self.rows(ROWS), self.process)
+            return Gaussian.fit(self.rows(spec, rest, ROWS), self.process)
         if isinstance(spec, MixtureSpec):
-            return GaussianMixture.fit(self.rows(ROWS).double(), self.process, spec.components, self.seed)
-        net = self.network(spec)
-        made = PREDICTIONS[spec.predict](net, self.process)
-        yield from self.trained(made, denoising(made, spec.between, WEIGHTS[spec.weight]), spec)
+            rows = self.rows(spec, rest, ROWS).double()
+            return GaussianMixture.fit(rows, self.process, spec.components, self.seed)
+        made = network(spec, self.channels(spec), self.process, self.seed, self.seen.classes)
+        loss = denoising(made, spec.between, WEIGHTS[spec.weight]) if by_cell(spec) else learning(spec, made)
+        yield from self.trained(made, loss, spec, rest)
         return made
 
-    def own(self, asked: ScoreSpec) -> Generator[Step, None, AnomalyScore]:
-        """A score with a network of its own."""
+    def question(self, name: str, denoiser: Denoiser, rest: np.ndarray, turn: int | None) -> AnomalyScore:
+        """A score, with what it finds on normals; what it found last is noted in the recipe."""
+        asked = self.recipe.scores[name]
+        made: Any = question(asked)
+        learnt = FITTED.get(asked.use)
+        if learnt is None or getattr(made, learnt) is not None:
+            return cast(AnomalyScore, made)
+        places = rest[np.linspace(0, len(rest) - 1, min(len(rest), SAMPLE)).astype(int)]
+        x = self.seen.stack.plane(plane_of(self.recipe, name), places)
+        spec = self.recipe.denoisers[str(asked.of)]
+        with torch.inference_mode():
+            made = made.fit(guided(spec, denoiser), x, **taken_by(spec, {"label": self.seen.labels[places]}))
+        if turn is None:
+            settings = {**asked.settings, learnt: getattr(made, learnt)}
+            scores = {**self.found.scores, name: asked.model_copy(update={"settings": settings})}
+            self.found = self.found.model_copy(update={"scores": scores})
+        return cast(AnomalyScore, made)
+
+    def own(self, name: str, denoiser: Denoiser, rest: np.ndarray) -> Generator[Step, None, AnomalyScore]:
+        """A score with a network of its own, trained."""
+        asked = self.recipe.scores[name]
         spec = cast(NetworkSpec, asked.net)
-        made = own_score(asked, self.stack.shapes[self.plane][0], self.process, self.seed)
-        yield from self.trained(cast(nn.Module, made), cast(Any, made).loss, spec)
+        made = own_score(asked, self.channels(spec), self.process, self.seed)
+        loss = marking(made, denoiser) if asked.use in OWN_AND_ASKED else cast(Any, made).loss
+        yield from self.trained(cast(nn.Module, made), loss, spec, rest)
         return made
 
-    def network(self, spec: NetworkSpec) -> nn.Module:
-        """The network of a denoiser, untrained."""
-        return network(spec, self.stack.shapes[self.plane][0], self.seed)
+    def channels(self, spec: DenoiserSpec) -> int:
+        """Of the plane that a part sees."""
+        return self.seen.stack.shapes[str(spec.view)][0]
 
-    def rows(self, most: int) -> Tensor:
+    def rows(self, spec: DenoiserSpec, places: np.ndarray, most: int) -> Tensor:
         """At most so many cells `(m, C)`, as many of each picture, drawn by the seed."""
-        channels, height, width = self.stack.shapes[self.plane]
-        each = max(1, min(height * width, most // max(1, len(self.places))))
+        channels, height, width = self.seen.stack.shapes[str(spec.view)]
+        each = max(1, min(height * width, most // max(1, len(places))))
         generator = torch.Generator().manual_seed(self.seed)
-        found = []
-        for _, x in self.stack.batches(self.plane, self.places):
+        found = [torch.zeros(0, channels)]
+        for _, x in self.seen.stack.batches(str(spec.view), places):
             for item in x:
                 taken = torch.randperm(height * width, generator=generator)[:each].sort().values
                 found.append(item.flatten(1)[:, taken].T)
-        return torch.cat(found) if found else torch.zeros(0, channels)
+        return torch.cat(found)
 
-    def trained(self, module: nn.Module, loss: Any, spec: NetworkSpec) -> Iterator[Step]:
-        """Train on cells, or on crops of whole planes."""
+    def trained(self, module: nn.Module, loss: Any, spec: NetworkSpec, places: np.ndarray) -> Iterator[Step]:
+        """Train on cells, on crops of planes, or on whole planes whose labels are known."""
         generator = torch.Generator().manual_seed(self.seed)
         if by_cell(spec):
-            rows = self.rows(ROWS)
+            rows = self.rows(spec, places, ROWS)
             data = (rows[torch.randint(len(rows), (spec.batch,), generator=generator)] for _ in range(spec.steps))
+        elif "label" in spec.knows:
+            data = (torch.randint(len(places), (spec.batch,), generator=generator) for _ in range(spec.steps))
+            loss = self.labelled(loss, str(spec.view), places)
         else:
-            data = (torch.from_numpy(batch) for batch in islice(self.crops(spec), spec.steps))
+            data = (torch.from_numpy(batch) for batch in islice(self.crops(spec, places), spec.steps))
         with one_thread():
-            yield from train(module, loss, data, spec.steps, generator, spec.lr)
+            for step in train(module, loss, data, spec.steps, generator, spec.lr):
+                self.losses.append(step.loss)
+                yield step
 
-    def crops(self, spec: NetworkSpec) -> Iterator[np.ndarray]:
-        """Batches of crops of the plane, turned over too; of whole planes, as they are, where no crop is asked for."""
-        crop, side = self.recipe.planes[self.plane].crop, self.stack.shapes[self.plane][1]
+    def labelled(self, loss: Any, plane: str, places: np.ndarray) -> Any:
+        """A loss as a function of places among those to learn from."""
+
+        def at(chosen: Tensor, generator: torch.Generator) -> Tensor:
+            taken = places[chosen.numpy()]
+            x = self.seen.stack.plane(plane, taken)
+            return cast(Tensor, loss(x, generator, label=self.seen.labels[taken]))
+
+        return at
+
+    def crops(self, spec: NetworkSpec, places: np.ndarray) -> Iterator[np.ndarray]:
+        """Batches of crops, turned over too; of whole planes, as they are, where no crop is asked for."""
+        plane = str(spec.view)
+        crop, side = self.recipe.planes[plane].crop, self.seen.stack.shapes[plane][1]
 
         def stream() -> Iterator[np.ndarray]:
-            for _, x in self.stack.batches(self.plane, self.places):
+            for _, x in self.seen.stack.batches(plane, places):
                 yield from x.numpy()
 
-        return crops(stream, crop or side, spec.batch, self.seed, flips=crop is not None)
+        return crops(stream, min(crop or side, side), spec.batch, self.seed, flips=crop is not None)
+
+    def judge(self, name: str, member: AnomalyScore, denoiser: Denoiser, turn: int | None, out: np.ndarray) -> None:
+        """Note what a score says of the pictures left out; after the last turn it is kept."""
+        if turn is None:
+            self.members[name] = member
+        for places, x in self.seen.stack.batches(plane_of(self.recipe, name), out):
+            said = judged(self.recipe, name, member, denoiser, x, label=self.seen.labels[places]).numpy()
+            if name not in self.left_out:
+                self.left_out[name] = np.full((len(self.seen.stack), *said.shape[1:]), np.nan, np.float32)
+            self.left_out[name][places] = said
 
 
-def network(spec: NetworkSpec, channels: int, seed: int) -> nn.Module:
-    """The network of a denoiser, of cells or of whole planes, untrained.
+def network(spec: NetworkSpec, channels: int, process: Schedule, seed: int, classes: int = 0) -> Learnt:
+    """A denoiser with a network, of cells or of whole planes, untrained.
 
     Raises:
         Misfit: it is one of windows.
     """
     if spec.net == "unet2d":
-        return seeded(UNet2d, seed, channels=channels, width=spec.width)
+        return whole(spec, channels, process, seed, classes if "label" in spec.knows else 0)
     if spec.net != "mlp" or spec.predict not in PREDICTIONS:
         raise Misfit(f"net {spec.net!r} predicting {spec.predict!r} is for series; pictures take mlp or unet2d.")
-    return seeded(MLP, seed, inputs=channels, outputs=channels, width=spec.width, depth=spec.depth)
+    net = seeded(MLP, seed, inputs=channels, outputs=channels, width=spec.width, depth=spec.depth)
+    return PREDICTIONS[spec.predict](net, process)
 
 
 def own_score(asked: ScoreSpec, channels: int, process: Schedule, seed: int) -> AnomalyScore:
     """A score with a network of its own, untrained."""
     spec = cast(NetworkSpec, asked.net)
+    if asked.use in OWN_AND_ASKED:
+        return head(asked, channels, seed)
     outputs = asked.settings.get("bins", 20) if asked.use == "categorical_time" else 1
     net = seeded(MLP, seed, inputs=channels, outputs=outputs, width=spec.width, depth=spec.depth, levelled=False)
     return question(asked, net=net, schedule=process)
-
-
-def _of(stack: Stack, plane: str, places: Sequence[int] | np.ndarray) -> Sums:
-    sums = Sums(stack.shapes[plane])
-    for _, x in stack.batches(plane, places):
-        sums.add(x)
-    return sums
-
-
-def _summed(spec: DenoiserSpec, stack: Stack, plane: str, places: np.ndarray) -> Sums | None:
-    return _of(stack, plane, places) if isinstance(spec, PositionalSpec) else None
-
-
-def _noted(steps: Generator[Step, None, Any], losses: list[float]) -> Generator[Step, None, Any]:
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as done:
-            return done.value
-        losses.append(step.loss)
-        yield step
-
-
-def _leave_out(
-    left_out: dict[str, np.ndarray],
-    name: str,
-    asked: ScoreSpec,
-    member: AnomalyScore,
-    denoiser: Denoiser,
-    spec: DenoiserSpec,
-    stack: Stack,
-    out: np.ndarray,
-) -> None:
-    picture = asked.read == "picture"
-    for places, x in stack.batches(str(spec.view), out):
-        said = judged(member, denoiser, x, by_cell(spec), picture, asked.root).numpy()
-        if name not in left_out:
-            left_out[name] = np.full((len(stack), *said.shape[1:]), np.nan, np.float32)
-        left_out[name][places] = said

@@ -13,8 +13,10 @@ import yaml
 from pydantic import Field, NonNegativeFloat, ValidationError, model_validator
 
 from anodiff.recipes.specs import (
+    OF_PICTURES,
     OF_SERIES,
     OF_THE_PANEL,
+    OWN_AND_ASKED,
     OWN_NETWORK,
     AnyDenoiser,
     GaussianSpec,
@@ -65,7 +67,7 @@ class Recipe(Spec):
         for name, score in self.scores.items():
             if score.use in OWN_NETWORK and score.net is None:
                 raise ValueError(f"score {name} trains a network of its own; give it a net")
-            if score.use not in OWN_NETWORK | OF_THE_PANEL and score.of not in self.denoisers:
+            if score.use not in (OWN_NETWORK - OWN_AND_ASKED) | OF_THE_PANEL and score.of not in self.denoisers:
                 known = ", ".join(self.denoisers) or "none"
                 raise ValueError(f"score {name} asks the denoiser {score.of}, which is not among: {known}")
         for named in (*self.guard, *(s.stands_for for s in self.scores.values()), self.likeness):
@@ -80,6 +82,10 @@ class Recipe(Spec):
                 raise ValueError(f"denoiser {name} looks through the view {spec.view}, which is not among: {known}")
             if isinstance(spec, PositionalSpec) and not self.planes:
                 raise ValueError(f"denoiser {name} is of the cells of pictures; give the recipe planes")
+            if isinstance(spec, NetworkSpec) and not self.planes and spec.predict in OF_PICTURES:
+                raise ValueError(
+                    f"denoiser {name} undoes anomalies of pictures; give the recipe planes, or predict edm"
+                )
             if isinstance(spec, NetworkSpec) and not through and (spec.knows or spec.predict in OF_SERIES):
                 raise ValueError(f"denoiser {name} is a network of windows; give the recipe views, or predict edm")
         for name, score in self.scores.items():

@@ -12,9 +12,11 @@ from anodiff.diffusion.masked import MASKS
 from anodiff.diffusion.noise import SCHEDULES
 from anodiff.scores import SCORES
 
-OWN_NETWORK = {"categorical_time", "inverse_gamma_time"}
+OWN_NETWORK = {"categorical_time", "inverse_gamma_time", "segmented"}
+OWN_AND_ASKED = {"segmented"}
 OF_THE_PANEL = {"likeness"}
 OF_SERIES = {"spectral", "infilling"}
+OF_PICTURES = {"restored"}
 
 
 class Spec(BaseModel):
@@ -62,7 +64,8 @@ class PlaneSpec(Spec):
 
     Features are `layers` of the backbone, by their names or places, on a grid of one cell per `stride` pixels, each
     averaged over `pool` x `pool` cells of its own layer. Pixels are the picture at `size`, else as it is read; networks
-    are trained on crops of `crop` pixels, and judge the whole.
+    are trained on crops of `crop` pixels, and judge the whole. A plane `against` the reference, of pairs, is what
+    differs from the reference moved onto the picture, each cell from the nearest of it within `slack` cells.
     """
 
     space: Literal["features", "pixels", "latent"] = "features"
@@ -71,6 +74,8 @@ class PlaneSpec(Spec):
     pool: Annotated[int, Field(ge=1, le=15)] = 3
     size: Annotated[int, Field(ge=8, le=2048)] | None = None
     crop: Annotated[int, Field(ge=8, le=1024)] | None = None
+    against: Literal["reference"] | None = None
+    slack: Annotated[int, Field(ge=0, le=8)] = 0
 
 
 class PoolSpec(Spec):
@@ -134,16 +139,20 @@ class NetworkSpec(Spec):
     A spectral one, for series, stands on a Gaussian; with `directions` it sees that many of its leading ones alone.
     An infilling one, for series too, is trained to guess what `masks` hide from the rest, and stands on a Gaussian that
     is told the rest, or on one for each cell alone; any other is so trained if it `knows` the mask.
+    One of pictures sees `noise` of this kind; a restored one undoes synthetic anomalies instead. One that knows the
+    label of pictures, the folder that each lies in, is asked with `guidance` of this weight towards it.
     """
 
     use: Literal["network"]
-    predict: Literal["edm", "noise", "data", "velocity", "spectral", "infilling"] = "edm"
+    predict: Literal["edm", "noise", "data", "velocity", "spectral", "infilling", "restored"] = "edm"
     base: Literal["given", "cellwise"] = "given"
     masks: Annotated[tuple[Literal[tuple(MASKS)], ...], Field(min_length=1)] = tuple(MASKS)  # type: ignore[valid-type]
     net: Literal["mlp", "unet", "transformer", "unet2d"] = "mlp"
     whitening: Annotated[float, Field(ge=0, le=1)] = 0.25
     directions: Annotated[int, Field(ge=1)] | None = None
     knows: tuple[Literal["entity", "calendar", "mask", "label"], ...] = ()
+    noise: Literal["white", "octaves"] = "white"
+    guidance: NonNegativeFloat = 0.0
     weight: Literal[tuple(WEIGHTS)] = "velocity"  # type: ignore[valid-type]
     between: tuple[PositiveFloat, PositiveFloat] = (0.02, 20.0)
     width: Annotated[int, Field(ge=4, le=4096)] = 128
