@@ -93,4 +93,4 @@ def marking(score: AnomalyScore, denoiser: Denoiser) -> Loss:
         spared = (torch.rand(len(x), generator=generator) >= SPOILT)[:, None, None, None]
         return torch.where(spared, x, bad), mask & ~spared
 
-    return cast(Loss, segmenting(cast(Segmented, score), denoiser, half))
+    return segmenting(cast(Segmented, score), denoiser, half)
