@@ -219,7 +219,7 @@ REFUSED = {
     "no column machine": (*FIT, "--entity", "machine"),
     "--window": (*FIT, "--window", "many"),
     "window is 1": (*FIT, "--window", "1"),
-    "--modality": (*FIT, "--modality", "image"),
+    "--modality": (*FIT, "--modality", "sound"),
     "for series, and the data is said": (*FIT, "--modality", "tabular", "--window", "10"),
     "rate is 0": (*FIT, "--per-day", "0"),
     "--fdr": ("score", "model", "new.csv", "--fdr", "0.1"),

@@ -44,7 +44,7 @@ def largest_rejected(counts: Counter[float], rows: int, fdr: float) -> float:
 
 
 def _spilled(tables: Iterable[pa.Table], path: Path, fdr: float) -> tuple[Counter[float], int]:
-    """How many rows have each p up to `fdr` (a higher one is never rejected), and how many rows there are."""
+    """How many rows have each p up to `fdr` (a higher one is never rejected), and how many have a p at all."""
     counts: Counter[float] = Counter()
     rows = 0
     with ExitStack() as stack:
@@ -54,7 +54,7 @@ def _spilled(tables: Iterable[pa.Table], path: Path, fdr: float) -> tuple[Counte
             p = table["p_value"].to_numpy()
             values, times = np.unique(p[p <= fdr], return_counts=True)
             counts.update(dict(zip(values.tolist(), times.tolist(), strict=True)))
-            rows += len(p)
+            rows += int(np.count_nonzero(p == p))
             writer.write_table(table)
     return counts, rows
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from anodiff.cli.image_kind import refuse_of_images
 from anodiff.cli.options import Data, Json, ModelPath, Quiet
 from anodiff.cli.series_kind import refuse
 from anodiff.cli.terminal import Terminal, inert
@@ -15,7 +16,7 @@ MOST_CELLS = 6
 
 Top = Annotated[int, typer.Option(min=1, help="How many of the worst rows.")]
 Row = Annotated[list[int] | None, typer.Option(min=0, help="Instead: this row, counted from 0; may be repeated.")]
-Cells = Annotated[int, typer.Option(min=1, help="How many cells per row.")]
+Cells = Annotated[int, typer.Option(min=1, help="How many cells per row, channels per event, regions per picture.")]
 
 
 def explain(
@@ -29,13 +30,19 @@ def explain(
 ) -> None:
     """Say why the worst rows score as they do: which cells, what was expected, the nearest normal row.
 
-    Of series, the worst events: which channels, since when, what was expected.
+    Of series, the worst events: which channels, since when, what was expected. Of images, the worst pictures: where.
     """
     from anodiff import load
     from anodiff.report.reasons import reasons_for, reasons_for_worst
 
     terminal = Terminal(quiet, json)
     detector = load(model)
+    if detector.kind_ == "image":
+        from anodiff.cli.image_explain import explain_images
+
+        refuse_of_images("explain", row=row)
+        explain_images(detector.inner_, data, top, cells, str(model), terminal)
+        return
     if detector.kind_ == "series":
         from anodiff.cli.series_explain import explain_series
 

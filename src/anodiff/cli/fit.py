@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from anodiff.cli.image_kind import AskedOfImages, Backbone, Regions, Size, refuse_of_images
 from anodiff.cli.options import Data, Json, Overwrite, Quiet, Rule, Seed, kind, pairs, scalar
 from anodiff.cli.series_kind import AskedOfSeries, Causal, Entity, Modality, PerDay, Time, Window, kind_of_data, refuse
 from anodiff.cli.terminal import Terminal, inert
@@ -25,7 +26,8 @@ Contamination = Annotated[
     str, typer.Option(metavar="SHARE", help="Share of anomalies among the rows, 0 to 0.4, or auto if it is not known.")
 ]
 Examples = Annotated[
-    str | None, typer.Option(metavar="FILE", help="A table of a few known anomalies, with the columns of DATA.")
+    str | None,
+    typer.Option(metavar="FILE", help="A few known anomalies: a table with the columns of DATA, a folder of pictures."),
 ]
 Budget = Annotated[int | None, typer.Option(help="At most so many evaluations per row that is scored.")]
 Seconds = Annotated[float | None, typer.Option("--max-seconds", help="About how long this may take.")]
@@ -58,16 +60,20 @@ def fit(
     window: Window = None,
     causal: Causal = False,
     per_day: PerDay = None,
+    size: Size = None,
+    backbone: Backbone = None,
+    regions: Regions = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Learn what is normal from a table of normal rows, or from normal series."""
+    """Learn what is normal: from a table of normal rows, from normal series, or from a folder of good pictures."""
     check_place(output, overwrite)
     if data == examples == "-":
         raise typer.BadParameter("stdin can be DATA or --examples, not both; give one of them as a file")
     terminal, asked = Terminal(quiet, json), AskedOfSeries(time, entity, window or [], causal, per_day)
+    pictured = AskedOfImages(size, backbone, regions)
     settings: dict[str, Any] = {
         "recipe": recipe,
         "changes": {name: scalar(text) for name, text in pairs(changes, "--set").items()} or None,
@@ -78,7 +84,14 @@ def fit(
         "max_seconds": max_seconds,
         "seed": seed,
     }
-    if kind_of_data(data, modality, asked) == "series":
+    found = kind_of_data(data, modality, asked, pictured)
+    if found == "image":
+        from anodiff.cli.image_fit import fit_images
+
+        refuse_of_images("fit", kind=kinds, drop=drop)
+        fit_images(data, output, pictured, examples, settings, overwrite, terminal)
+        return
+    if found == "series":
         from anodiff.cli.series_fit import fit_series
 
         refuse("fit", examples=examples, kind=kinds, drop=drop)
@@ -150,18 +163,19 @@ def in_words(facts: dict[str, Any]) -> list[str]:
         f"in {facts['seconds']:.1f} s (recipe {inert(facts['recipe'])}).",
         f"Alarms above score {facts['threshold']:.4g}, at most {100 * facts['false_alarm_rate']:g} % of normal rows: "
         f"{inert(facts['calibration'])}",
-        *_suspected(facts),
+        *suspected(facts["contamination"]),
         f"Next:  anodiff score {inert(facts['model'])} NEW.csv -o scores.csv",
     ]
 
 
-def _suspected(facts: dict[str, Any]) -> list[str]:
-    share = facts["contamination"]
+def suspected(share: dict[str, Any], what: str = "rows") -> list[str]:
+    """How many of what was learnt from are doubted, if any."""
     if not share["value"]:
         return []
     if share["low"] == share["high"]:
-        return [f"The most suspicious {100 * share['value']:.3g} % of the rows are not counted as normal, as you said."]
+        told = f"The most suspicious {100 * share['value']:.3g} % of the {what} are not counted as normal, as you said."
+        return [told]
     return [
-        f"About {100 * share['value']:.2g} % of the rows may be anomalies (anything from {100 * share['low']:.1g} to "
+        f"About {100 * share['value']:.2g} % of the {what} may be anomalies (anything from {100 * share['low']:.1g} to "
         f"{100 * share['high']:.2g} %: scores alone hardly tell); so many are not counted as normal."
     ]

@@ -43,6 +43,10 @@ def of_model(path: Path) -> dict[str, Any]:
     from anodiff import load
 
     detector = load(path)
+    if detector.kind_ == "image":
+        from anodiff.cli.image_info import of_image_model
+
+        return of_image_model(str(path), detector.inner_)
     if detector.kind_ == "series":
         from anodiff.cli.series_info import of_series_model
 
@@ -80,6 +84,10 @@ def _installed_in_words(facts: dict[str, Any]) -> list[Any]:
 
 
 def _model_in_words(facts: dict[str, Any]) -> list[Any]:
+    if facts.get("modality") == "image":
+        from anodiff.cli.image_info import in_words as of_images_in_words
+
+        return of_images_in_words(facts)
     if facts.get("modality") == "series":
         from anodiff.cli.series_info import in_words
 

@@ -6,7 +6,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 ModelPath = Annotated[Path, typer.Argument(help="The folder that fit wrote.", show_default=False)]
-Data = Annotated[str, typer.Argument(help="csv, tsv, parquet, npy, npz, or - for csv on stdin.", show_default=False)]
+Data = Annotated[
+    str,
+    typer.Argument(help="csv, tsv, parquet, npy, npz, - for csv on stdin, or pictures.", show_default=False),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at the output path.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and warnings.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, and nothing else there.")]

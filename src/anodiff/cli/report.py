@@ -1,7 +1,8 @@
 """`anodiff report`: one self-contained html file."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,7 @@ from anodiff.cli.terminal import Terminal, inert
 if TYPE_CHECKING:
     from anodiff import Detector
     from anodiff.report.findings import Findings
+    from anodiff.report.image_findings import ImageFindings
     from anodiff.report.series_findings import SeriesFindings
 
 Out = Annotated[Path, typer.Option("--output", "-o", help="The html file to write.")]
@@ -33,7 +35,7 @@ def report(
 
     terminal = Terminal(quiet, json)
     detector = load(model)
-    found, page = of_series(detector, data, model) if detector.kind_ == "series" else of_rows(detector, data, model)
+    found, page = KINDS[detector.kind_](detector, data, model)
     with replacing(output, overwrite) as path:
         path.write_text(page, encoding="utf-8", errors="replace")
     terminal.give({"output": str(output), **found.to_dict()})
@@ -56,3 +58,19 @@ def of_series(detector: "Detector", data: str | None, model: Path) -> "tuple[Ser
 
     found = series_findings(detector.inner_, data, model=str(model))
     return found, render_series(found)
+
+
+def of_images(detector: "Detector", data: str | None, model: Path) -> "tuple[ImageFindings, str]":
+    """The same of images."""
+    from anodiff.report.image_findings import image_findings
+    from anodiff.report.image_render import render_images
+
+    found = image_findings(detector.inner_, data, model=str(model))
+    return found, render_images(found)
+
+
+KINDS: dict[str, Callable[["Detector", str | None, Path], tuple[Any, str]]] = {
+    "tabular": of_rows,
+    "series": of_series,
+    "image": of_images,
+}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from anodiff.cli.image_kind import Maps, Raw, refuse_but_of_images, refuse_of_images
 from anodiff.cli.options import Data, Json, ModelPath, Overwrite, Quiet, Rule
 from anodiff.cli.series_kind import Causal, PerDay, refuse, refuse_for_rows
 from anodiff.cli.series_rate import with_settings
@@ -39,13 +40,18 @@ def score(
     budget: Budget = None,
     keep: Keep = False,
     map: Map = False,
+    maps: Maps = None,
+    raw: Raw = False,
     causal: Causal = False,
     per_day: PerDay = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Score rows and raise alarms, in memory that does not grow with the rows (of tables). Rows count from 0."""
+    """Score rows and raise alarms, in memory that does not grow with the rows (of tables). Rows count from 0.
+
+    Of images DATA is a folder or a file: the output has a row per picture, with its strongest region.
+    """
     terminal = Terminal(quiet, json, data_on_stdout=output == "-")
     check_asked(output, rate, fdr, json, overwrite)
     import numpy as np
@@ -54,10 +60,18 @@ def score(
     from anodiff.cli.alarms import by_fdr, by_rate
     from anodiff.cli.sinks import sink
     from anodiff.report.passes import Worst, pieces
-    from anodiff.settings import check_settings
 
     detector = load(model)
     asked = {"false_alarm_rate": rate, "alarm": alarm, "budget": budget}
+    if detector.kind_ == "image":
+        from anodiff.cli.image_maps import map_folder
+        from anodiff.cli.image_score import score_images
+
+        refuse_of_images("score", keep=keep, map=map, causal=causal, per_day=per_day)
+        drawn, inner = map_folder(maps, raw, overwrite), with_asked(detector.inner_, asked)
+        score_images(inner, data, output, fdr, drawn, overwrite, str(model), terminal)
+        return
+    refuse_but_of_images(detector.kind_, maps=maps, raw=raw)
     if detector.kind_ == "series":
         from anodiff.cli.series_score import score_series
 
@@ -66,8 +80,7 @@ def score(
         score_series(inner, data, output, causal or None, keep, map, overwrite, str(model), terminal)
         return
     refuse_for_rows(causal=causal, per_day=per_day)
-    detector.set_params(**{name: value for name, value in asked.items() if value is not None})
-    check_settings(detector)
+    with_asked(detector, asked)
     worst, counts = Worst(3), np.zeros(2, dtype=np.int64)
     found = noted(terminal.count(pieces(detector, data), lambda piece: len(piece.scores)), worst)
     tables = (columns_of(detector, piece, keep, map) for piece in found)
@@ -81,6 +94,15 @@ def score(
         warn_if_hopeless(detector.conformal_.supported_rate, fdr, facts["rows"], facts["alarms"])
     terminal.give(facts)
     terminal.show(*in_words(facts, str(model), data))
+
+
+def with_asked(detector: Any, asked: dict[str, Any]) -> Any:
+    """The detector with the settings that were asked for."""
+    from anodiff.settings import check_settings
+
+    detector.set_params(**{name: value for name, value in asked.items() if value is not None})
+    check_settings(detector)
+    return detector
 
 
 def check_asked(output: str | None, rate: float | None, fdr: float | None, json: bool, overwrite: bool) -> None:
@@ -138,13 +160,13 @@ def summary(detector: "Detector", counts: Any, worst: "Worst", fdr: float | None
     }
 
 
-def warn_if_hopeless(smallest: float, fdr: float, rows: int, alarms: int) -> None:
+def warn_if_hopeless(smallest: float, fdr: float, rows: int, alarms: int, what: str = "rows") -> None:
     """Say so where control by counting could not have found a few anomalies, however clear."""
     if not alarms and smallest * rows > fdr:
         needed = math.ceil(smallest * rows / fdr)
         warnings.warn(
-            f"with p-values from {smallest:.2g} up, --fdr {fdr:g} needs {needed:,} of {rows:,} rows at the smallest "
-            "one; fit on more normal rows, or use --alarm tail or --rate",
+            f"with p-values from {smallest:.2g} up, --fdr {fdr:g} needs {needed:,} of {rows:,} {what} at the "
+            f"smallest one; fit on more normal {what}, or use --alarm tail or --rate",
             UserWarning,
             stacklevel=2,
         )

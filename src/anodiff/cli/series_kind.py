@@ -1,12 +1,16 @@
-"""What DATA is to the commands: rows of a table, or series in time."""
+"""What DATA is to the commands: rows of a table, series in time, or images."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import typer
 
-Kind = Literal["auto", "series", "tabular"]
-Modality = Annotated[Kind, typer.Option(help="What DATA is; auto takes for series what begins with a column of times.")]
+from anodiff.cli.image_kind import AskedOfImages
+
+Kind = Literal["auto", "series", "tabular", "image"]
+Modality = Annotated[
+    Kind, typer.Option(help="What DATA is; auto: pictures by their names, series by a first column of times.")
+]
 Time = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Of series: the column of times, or none; else it is looked for.")
 ]
@@ -16,6 +20,9 @@ Window = Annotated[
 ]
 Causal = Annotated[bool, typer.Option("--causal", help="Of series: judge an instant by those before it alone.")]
 PerDay = Annotated[float | None, typer.Option("--per-day", help="Of series: false alarms per day, instead of --rate.")]
+
+
+PLURAL = {"series": "series", "image": "images", "tabular": "tabular"}
 
 
 @dataclass(frozen=True)
@@ -40,23 +47,32 @@ class AskedOfSeries:
         return Series(time, self.entity, self.window or "auto", self.causal)
 
 
-def kind_of_data(data: str, modality: Kind, asked: AskedOfSeries) -> Literal["series", "tabular"]:
-    """Whether to judge `data` as series: as is said, else where something was asked that only series have, else by it.
+NONE_OF_IMAGES = AskedOfImages()
+
+
+def kind_of_data(
+    data: str, modality: Kind, asked: AskedOfSeries, pictured: AskedOfImages = NONE_OF_IMAGES
+) -> Literal["series", "tabular", "image"]:
+    """What to judge `data` as: as is said, else where something was asked that only one kind has, else by it.
 
     Raises:
-        Misfit: it is said to be a table, and something of series is asked.
+        Misfit: something is asked that this kind does not have.
     """
+    from anodiff.data.pictured import looks_pictured
+    from anodiff.data.timed import looks_timed
     from anodiff.types import Misfit
 
-    if modality == "tabular" and asked.given():
-        raise Misfit(f"{asked.given()[0]} is for series, and the data is said to be tabular; give --modality series.")
     if modality != "auto":
-        return modality
-    if asked.given():
-        return "series"
-    from anodiff.data.timed import looks_timed
-
-    return "series" if looks_timed(data) else "tabular"
+        found, is_so = modality, "the data is said to be"
+    elif pictured.given() or looks_pictured(data):
+        found, is_so = "image", "the data is taken for"
+    else:
+        found, is_so = "series" if asked.given() or looks_timed(data) else "tabular", "the data is taken for"
+    for kind, options in (("series", asked.given()), ("image", pictured.given())):
+        if options and found != kind:
+            told = f"{options[0]} is for {PLURAL[kind]}, and {is_so} {PLURAL[found]}"
+            raise Misfit(f"{told}; leave it out, or give --modality {kind}.")
+    return found
 
 
 def refuse(command: str, **given: Any) -> None:

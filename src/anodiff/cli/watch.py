@@ -1,4 +1,4 @@
-"""`anodiff watch`: events as they happen, one JSON document per line."""
+"""`anodiff watch`: what happens in series, and the pictures that arrive in a folder, one JSON document per line."""
 
 import json
 import sys
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from anodiff.cli.errors import INTERRUPTED, printable
-from anodiff.cli.options import ModelPath, Quiet
+from anodiff.cli.image_kind import Maps, Raw, refuse_but_of_images, refuse_of_images
+from anodiff.cli.options import ModelPath, Overwrite, Quiet
 from anodiff.cli.terminal import plain
 
 if TYPE_CHECKING:
@@ -19,21 +20,34 @@ if TYPE_CHECKING:
     from anodiff.detect_series import SeriesDetector
     from anodiff.live import Said, Stream
 
-Source = Annotated[str, typer.Argument(metavar="[FILE|-]", help="A csv that grows, or - for lines on stdin.")]
-Follow = Annotated[bool, typer.Option("--follow/--once", help="Go on when FILE ends, or stop there.")]
-Poll = Annotated[float, typer.Option(min=0.01, metavar="SECONDS", help="Between looks at a FILE that does not grow.")]
-Idle = Annotated[
-    float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after so long without anything new in FILE.")
+Source = Annotated[
+    str,
+    typer.Argument(metavar="[FILE|FOLDER|-]", help="A csv that grows, - for lines on stdin; a folder of pictures."),
 ]
+Follow = Annotated[bool, typer.Option("--follow/--once", help="Go on when all that is there is judged, or stop there.")]
+Poll = Annotated[
+    float,
+    typer.Option("--poll", "--interval", min=0.01, metavar="SECONDS", help="Between looks at what does not grow."),
+]
+Idle = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after so long without anything new.")]
+New = Annotated[bool, typer.Option("--new", help="Of images: leave those alone that are there already.")]
 Every = Annotated[bool, typer.Option("--every", help="Print the score of each instant too.")]
 Rate = Annotated[
     float | None, typer.Option(help="Events per normal instant, such as 0.0001; else as fitted.", show_default=False)
 ]
 PerDay = Annotated[float | None, typer.Option(help="Instead: events per normal day.", show_default=False)]
 Recalibrate = Annotated[
-    bool, typer.Option("--recalibrate/--fixed", help="Follow scores that drift with the threshold, or not.")
+    bool | None,
+    typer.Option(
+        "--recalibrate/--fixed",
+        help="Of series: follow scores that drift with the threshold (the default), or not.",
+        show_default=False,
+    ),
 ]
-Entities = Annotated[int, typer.Option(min=1, help="How many entities may be followed.")]
+Entities = Annotated[
+    int | None,
+    typer.Option(min=1, help="Of series: how many entities may be followed; else 1,000.", show_default=False),
+]
 MOST = 512
 """Rows that are taken together, where so many are there already."""
 SHOWN = 5
@@ -49,19 +63,39 @@ def watch(
     every: Every = False,
     rate: Rate = None,
     per_day: PerDay = None,
-    recalibrate: Recalibrate = True,
-    entities: Entities = 1000,
+    recalibrate: Recalibrate = None,
+    entities: Entities = None,
+    new: New = False,
+    maps: Maps = None,
+    raw: Raw = False,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Judge series while they are written: one JSON line when an event opens, and one when it is over."""
+    """Judge series while they are written: one JSON line when an event opens, and one when it is over.
+
+    Of images, judge the pictures in a folder, and those that arrive: one JSON line for each.
+    """
     from anodiff import load
     from anodiff.cli.series_rate import chosen_rate, series_of
 
-    detector = series_of(load(model), "watch")
+    found = load(model)
+    if found.kind_ == "image":
+        from anodiff.cli.image_maps import map_folder
+        from anodiff.cli.image_watch import watch_images
+        from anodiff.cli.score import with_asked
+
+        follows = {"recalibrate": recalibrate, "fixed": recalibrate is False}
+        refuse_of_images("watch", every=every, per_day=per_day, entities=entities, **follows)
+        drawn, notes = map_folder(maps, raw, overwrite), Notes(quiet)
+        inner = with_asked(found.inner_, {"false_alarm_rate": rate})
+        watch_images(inner, source, poll, idle, not follow, new, drawn, notes.tell, notes.say)
+        return
+    refuse_but_of_images(found.kind_, new=new, maps=maps, raw=raw, overwrite=overwrite)
+    detector = series_of(found, "watch")
     stream = detector.stream(
         false_alarm_rate=chosen_rate(rate, per_day, detector.whole_.modality.step_),
-        recalibrate=recalibrate,
-        entities=entities,
+        recalibrate=recalibrate is not False,
+        entities=1000 if entities is None else entities,
     )
     watcher = Watch(stream, detector, every, Notes(quiet))
     try:
