@@ -4,10 +4,10 @@ A few are in memory, however many there are. In a folder a bad file is an `Unrea
 where the caller listed what is to be read, rows must stay aligned and the first bad one is refused.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Optional, TypeAlias
 
 import numpy as np
 from PIL.Image import Image
@@ -28,6 +28,7 @@ class Picture:
         size: height and width of the original, upright.
         path: the file, where it is one.
         notes: sentences on what was left out of it.
+        reference: the picture that it is to agree with, in the same frame, where it is one of a pair.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Picture:
     size: tuple[int, int]
     path: Path | None = None
     notes: tuple[str, ...] = ()
+    reference: Optional["Picture"] = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,19 @@ class Unread:
         return f"{self.name}: {self.why}"
 
 
-Item: TypeAlias = Path | np.ndarray | Image | Unread
+Single: TypeAlias = Path | np.ndarray | Image | Unread | Callable[[], np.ndarray]
+"""Where a picture comes from; a function makes it when it is asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Where a picture comes from, and the one that it is to agree with."""
+
+    reference: Single
+    tested: Single
+
+
+Item: TypeAlias = Single | Pair
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +85,11 @@ class Album:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def paired(self) -> bool:
+        """Whether its pictures come with references."""
+        return any(isinstance(item, Pair) for item in self.items)
 
     def pictures(self, size: Size = None, start: int = 0, stop: int | None = None) -> Iterator[Picture | Unread]:
         """Those from `start` to `stop` - 1, one at a time, in the order of `names`.
@@ -96,15 +115,12 @@ class Album:
     def _read(self, i: int, frame: Frame | None) -> Picture | Unread:
         name, item = self.names[i], self.items[i]
         try:
-            if isinstance(item, Unread):
-                raise Unreadable(item.why)
-            found = _decoded(item, frame)
+            return _picture(name, item, frame)
         except Unreadable as refusal:
             unread = Unread(name, str(refusal))
             if self.strict:
                 raise Unreadable(f"picture {unread}") from None
             return unread
-        return Picture(name, found.pixels, found.size, item if isinstance(item, Path) else None, found.notes)
 
 
 def is_grey(pixels: np.ndarray) -> bool:
@@ -112,7 +128,14 @@ def is_grey(pixels: np.ndarray) -> bool:
     return pixels.shape[2] == 1 or bool((pixels == pixels[..., :1]).all())
 
 
-def _decoded(item: Path | np.ndarray | Image, frame: Frame | None) -> Decoded:
+def decoded_item(item: Single, frame: Frame | None) -> Decoded:
+    """What an item shows.
+
+    Raises:
+        Unreadable: it cannot be had.
+    """
+    if isinstance(item, Unread):
+        raise Unreadable(item.why)
     if isinstance(item, Path):
         return decoded(item, frame)
     if isinstance(item, Image):
@@ -120,5 +143,17 @@ def _decoded(item: Path | np.ndarray | Image, frame: Frame | None) -> Decoded:
             return decoded_image(item.copy(), frame)
         except (OSError, ValueError, SyntaxError) as error:
             raise Unreadable(f"it cannot be decoded ({error}); load it first.") from None
-    size = (int(item.shape[0]), int(item.shape[1])) if item.ndim > 1 else (0, 0)
-    return Decoded(framed(array_planes(item), size, frame), size)
+    array = item() if callable(item) else item
+    size = (int(array.shape[0]), int(array.shape[1])) if array.ndim > 1 else (0, 0)
+    return Decoded(framed(array_planes(array), size, frame), size)
+
+
+def _picture(name: str, item: Item, frame: Frame | None) -> Picture:
+    if isinstance(item, Pair):
+        tested = _picture(name, item.tested, frame)
+        try:
+            return replace(tested, reference=_picture(name, item.reference, frame))
+        except Unreadable as refusal:
+            raise Unreadable(f"its reference: {refusal}") from None
+    found = decoded_item(item, frame)
+    return Picture(name, found.pixels, found.size, item if isinstance(item, Path) else None, found.notes)

@@ -6,6 +6,8 @@ from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
+from anodiff.data.albums import Album
+
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 LOOKED_AT = 50
 """Files of a folder, and items of a list."""
@@ -14,7 +16,7 @@ VISITED = 1000
 
 
 def looks_pictured(source: Any) -> bool:
-    """Whether it is pictures: a file or folder of them, a list of such files, or arrays of their shape.
+    """Whether it is pictures: an album, a file or folder of them, a list of such files or pairs, arrays of their shape.
 
     Of a folder a few files are looked at, in sub-folders too, those at the top first; most of them are pictures. An
     array has the axes n, height, width and perhaps channels; of a list each has height, width and perhaps channels,
@@ -27,6 +29,8 @@ def looks_pictured(source: Any) -> bool:
         found = _files(os.fspath(source)) if os.path.isdir(source) else iter([os.fspath(source)])
         names = list(islice(found, LOOKED_AT))
         return 2 * sum(map(is_picture, names)) > len(names)
+    if isinstance(source, Album):
+        return True
     if isinstance(source, list | tuple):
         return bool(source) and all(_one(item) for item in source[:LOOKED_AT])
     return getattr(source, "ndim", 0) >= 3
@@ -40,6 +44,8 @@ def is_picture(name: Any) -> bool:
 def _one(item: Any) -> bool:
     if isinstance(item, str | os.PathLike):
         return is_picture(item)
+    if isinstance(item, tuple):
+        return len(item) == 2 and all(map(_one, item))
     return getattr(item, "ndim", 0) >= (2 if str(getattr(item, "dtype", "")).endswith("uint8") else 3)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from anodiff.data.albums import Album, Item, Picture, Unread, is_grey
+from anodiff.data.albums import Album, Item, Pair, Picture, Single, Unread, is_grey
 from anodiff.data.frames import Frame, Size
 from anodiff.data.picture_files import SUFFIXES
 from anodiff.data.picture_folders import listing, spelt
@@ -26,7 +26,8 @@ def album(source: Any, *, labelled: bool = False) -> Album:
     Args:
         source: a folder, at any depth; one picture file, or several as a list; an array `(n, H, W)` or
             `(n, H, W, 1|3|4)` of uint8, uint16, bool or floats in 0..1; a list of arrays `(H, W)` or `(H, W, 1|3|4)`
-            of any sizes; Pillow's images; an album.
+            of any sizes; Pillow's images; an album. A list of tuples (reference, tested) is one of pairs; of folders
+            `anodiff.data.pairs.pairs` makes them.
         labelled: whether the folder is one of folders, "good" and one for each kind of defect; they become `kinds`.
 
     Raises:
@@ -88,16 +89,29 @@ def _is_list(source: Any) -> bool:
 def _listed(given: list[Any]) -> Album:
     if not given:
         raise Unreadable("the list of pictures is empty; give at least one.")
+    alone = [place for place, item in enumerate(given) if not isinstance(item, tuple)]
+    if 0 < len(alone) < len(given):
+        raise Unreadable(f"picture {alone[0]} of the list stands alone among pairs; give (reference, tested) for each.")
     return Album(
         [_name(item, i) for i, item in enumerate(given)], [_item(x, i) for i, x in enumerate(given)], strict=True
     )
 
 
 def _name(item: Any, place: int) -> str:
+    if isinstance(item, tuple):
+        return _name(item[-1], place) if item else str(place)
     return spelt(Path(item).as_posix()) if isinstance(item, str | os.PathLike) else str(place)
 
 
 def _item(item: Any, place: int) -> Item:
+    if not isinstance(item, tuple):
+        return _single(item, place)
+    if len(item) != 2 or item[0] is None or item[1] is None:
+        raise Unreadable(f"pair {place} of the list is not two pictures; give (reference, tested).")
+    return Pair(_single(item[0], place), _single(item[1], place))
+
+
+def _single(item: Any, place: int) -> Single:
     if isinstance(item, Image):
         return item
     if isinstance(item, str | os.PathLike):

@@ -1,6 +1,7 @@
 """Pictures as planes: what they are judged by, several side by side, from one look of the backbone.
 
-Features lie on a grid of one cell per `stride` pixels, pixels on the grid of the picture, a latent code on its own.
+Features lie on a grid of one cell per `stride` pixels, pixels on the grid of the picture, a latent code on its own. Of
+a pair a plane may be what differs from the reference, see `against`.
 """
 
 import math
@@ -16,17 +17,22 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from anodiff.data.albums import Album, Picture
 from anodiff.data.frames import Frame
+from anodiff.modalities.against import departures, moved_onto
 from anodiff.modalities.features import Features
 from anodiff.modalities.grids import on_one_grid
 from anodiff.modalities.image import Image
 from anodiff.nets.backbones import EMBEDDED, Layer, backbone, restored
 from anodiff.nets.efficientnet import LAYERS
-from anodiff.types import JSON, BadModel, Misfit, Refusal
+from anodiff.types import JSON, BadModel, Misfit, Refusal, Unreadable
 
 if TYPE_CHECKING:
     from anodiff.recipes.specs import PlaneSpec
 
 Shape = tuple[int, int, int]
+WHOLLY = 0.999
+"""Of a cell, that the reference shows; other cells differ by nothing."""
+PAIRS = "give (reference, tested) for each, or folders through anodiff.data.pairs.pairs"
+ALONE = "and this model judges pictures alone; give the tested pictures, or fit a recipe of pairs such as image-pair"
 
 
 class Planes(BaseEstimator):
@@ -59,10 +65,22 @@ class Planes(BaseEstimator):
         return self
 
     def see(self, picture: Picture) -> dict[str, Tensor]:
-        """The planes of one picture `(C, h, w)`, not standardised."""
+        """The planes of one picture `(C, h, w)`, not standardised.
+
+        Raises:
+            Unreadable: it comes without the reference that a plane is held against, or with one that none is.
+        """
         pixels = self.image_.encode([picture]).x
-        maps = self.backbone_(pixels) if self.backbone_ is not None else []
-        return {name: self._plane(name, pixels, maps)[0] for name in self.specs}
+        own = self._planes(pixels)
+        if not self._has_reference(picture):
+            return {name: plane[0] for name, plane in own.items()}
+        reference, shown = moved_onto(pixels, self.image_.encode([picture.reference]).x)
+        others = self._planes(reference)
+        for name, spec in self.specs.items():
+            if spec.against:
+                seen = adaptive_avg_pool2d(shown.float(), own[name].shape[2:]) > WHOLLY
+                own[name] = departures(own[name], others[name], spec.slack) * seen
+        return {name: plane[0] for name, plane in own.items()}
 
     def encode(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
         """The planes of pictures by name `(n, C, h, w)` float32, standardised; each picture is seen for itself."""
@@ -86,6 +104,11 @@ class Planes(BaseEstimator):
     def canvas(self) -> int:
         """Side of the square on which maps are summed: half the picture's, or that of the finest plane if finer."""
         return max(int(self.image_.size) // 2, *(shape[1] for shape in self.shapes_.values()))
+
+    @property
+    def paired(self) -> bool:
+        """Whether pictures are held against references."""
+        return any(spec.against for spec in self.specs.values())
 
     @property
     def columns(self) -> list[str]:
@@ -154,6 +177,13 @@ class Planes(BaseEstimator):
             raise BadModel(f"the planes of pictures are damaged ({error}); save the model again.") from None
         return planes
 
+    def _has_reference(self, picture: Picture) -> bool:
+        if self.paired and picture.reference is None:
+            raise Unreadable(f"picture {picture.name} comes alone, and this model judges pairs; {PAIRS}.")
+        if picture.reference is not None and not self.paired:
+            raise Unreadable(f"picture {picture.name} comes with a reference, {ALONE}.")
+        return self.paired
+
     @property
     def _featured(self) -> bool:
         return any(spec.space == "features" for spec in self.specs.values())
@@ -196,6 +226,11 @@ class Planes(BaseEstimator):
         strides = [math.log(int(self.image_.size) / shape[1]) for shape in shapes]
         asked = [math.log(stride_of(layer, spec.stride)) for layer in spec.layers]
         return sorted({int(np.argmin(np.abs(np.array(strides) - each))) for each in asked})
+
+    def _planes(self, pixels: Tensor) -> dict[str, Tensor]:
+        """The planes of pixels `(1, C, S, S)`, each `(1, C, h, w)`."""
+        maps = self.backbone_(pixels) if self.backbone_ is not None else []
+        return {name: self._plane(name, pixels, maps) for name in self.specs}
 
     def _plane(self, name: str, pixels: Tensor, maps: Sequence[Tensor]) -> Tensor:
         spec, (_, rows, columns) = self.specs[name], self.shapes_[name]
