@@ -277,7 +277,7 @@ def shoot(planes: Planes, album: Album, stack: Stack, seconds: float | None = No
         thumbnails.append(thumbnail(grey(decoded)[0]))
         if k % every == 0 and len(shown) < SHOWN:
             shown.append(small(decoded[0]))
-    check(names, unread, varies)
+    check(names, unread, varies, planes.paired)
     for name, spec in planes.specs.items():
         if spec.space == "features":
             planes.means_[name], planes.stds_[name] = moments[name].mean, moments[name].std
@@ -285,12 +285,17 @@ def shoot(planes: Planes, album: Album, stack: Stack, seconds: float | None = No
     return Shot(names, unread, np.stack(thumbnails), np.stack(shown))
 
 
-def check(names: Sequence[str], unread: Sequence[Unread], varies: bool) -> None:
-    """Refuse too few pictures, and ever the same one."""
+def check(names: Sequence[str], unread: Sequence[Unread], varies: bool, paired: bool = False) -> None:
+    """Refuse too few pictures, and ever the same one, or of pairs ever the same difference."""
     if len(names) < LEAST_ROWS:
         odd = f"; {len(unread)} could not be read, such as {unread[0]}" if unread else ""
         have = "1 picture is" if len(names) == 1 else f"{len(names)} pictures are"
         raise Unreadable(f"{have} too few to learn what is normal; give at least {LEAST_ROWS}, better 100{odd}.")
+    if not varies and paired:
+        raise Unreadable(
+            f"all {len(names)} pictures differ alike from their references, or not at all; give pairs that differ as "
+            "two photos of a good part do, or make them with anodiff.data.jitter.jittered."
+        )
     if not varies:
         raise Unreadable(f"all {len(names)} pictures are the same; give different pictures of normal parts.")
 

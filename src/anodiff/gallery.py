@@ -149,7 +149,12 @@ class Gallery:
         return total.numpy()
 
     def nearest_normal(self, picture: Picture) -> np.ndarray | None:
-        """Of the small normal pictures, the one that looks most like this; None where none were kept."""
+        """Of the small normal pictures, the one that looks most like this; None where none were kept.
+
+        Of a pair it is the reference, in full.
+        """
+        if picture.reference is not None:
+            return np.asarray(self.modality.image_.decode(self.modality.image_.encode([picture.reference]).x)[0])
         if not len(self.shown):
             return None
         own = thumbnail(grey(self.modality.image_.decode(self.modality.image_.encode([picture]).x))[0])

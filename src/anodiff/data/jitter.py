@@ -9,7 +9,7 @@ knows these differences alone, and two real photos of a good part teach more.
 
 import io
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from PIL import Image
@@ -27,7 +27,7 @@ class Move:
     degrees: float
     shift: tuple[float, float]
 
-    def __call__(self, pixels: np.ndarray, order: int = 1) -> np.ndarray:
+    def __call__(self, pixels: np.ndarray, order: Literal[0, 1] = 1) -> np.ndarray:
         """Pixels `(h, w)` or `(h, w, C)` moved; beyond an edge it is repeated. Order 0, of masks, takes the nearest.
 
         >>> Move(0.0, (1 / 3, 0.0))(np.arange(9.0).reshape(3, 3)).tolist()

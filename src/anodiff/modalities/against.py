@@ -39,7 +39,7 @@ def moved_onto(x: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     grey, other = x.mean(1, keepdim=True), reference.mean(1, keepdim=True)
     theta = still = torch.eye(2, 3)
     for factor in COARSE:
-        theta = _refined(*(_smooth(avg_pool2d(each, factor)) for each in (grey, other)), theta)
+        theta = _refined(_smooth(avg_pool2d(grey, factor)), _smooth(avg_pool2d(other, factor)), theta)
     if not _better(grey, other, theta, still):
         return reference, torch.ones_like(grey, dtype=torch.bool)
     return _at(reference, theta), _shown(theta, grey)

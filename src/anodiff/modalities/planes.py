@@ -78,7 +78,7 @@ class Planes(BaseEstimator):
         others = self._planes(reference)
         for name, spec in self.specs.items():
             if spec.against:
-                seen = adaptive_avg_pool2d(shown.float(), own[name].shape[2:]) > WHOLLY
+                seen = adaptive_avg_pool2d(shown.float(), self.shapes_[name][1:]) > WHOLLY
                 own[name] = departures(own[name], others[name], spec.slack) * seen
         return {name: plane[0] for name, plane in own.items()}
 
