@@ -17,7 +17,7 @@ from anodiff.detect_images import ImageDetector
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.exact import GaussianMixture
-from anodiff.diffusion.positional import Positional
+from anodiff.diffusion.positional import Context, Positional
 from anodiff.gallery import POOL, Gallery, Scale
 from anodiff.modalities.features import Features
 from anodiff.modalities.image import Image
@@ -168,7 +168,13 @@ def _revived(
         mean, packed = (torch.from_numpy(arrays[name]) for name in ("mean", "packed"))
         if mean.shape != (rows, columns, channels) or packed.shape != (rows * columns, channels * (channels + 1) // 2):
             raise BadModel(f"Gaussians of {rows} x {columns} places have parts of shape {tuple(packed.shape)}.")
-        return Positional(mean, packed, process)
+        if "slopes" not in arrays:
+            return Positional(mean, packed, process)
+        names = ("context.mean", "context.directions", "slopes")
+        centre, directions, slopes = (torch.from_numpy(arrays[name]) for name in names)
+        if directions.shape[:1] != (channels,) or slopes.shape != (rows * columns, directions.shape[1], channels):
+            raise BadModel(f"the slopes of {rows} x {columns} places have shape {tuple(slopes.shape)}.")
+        return Positional(mean, packed, process, Context(centre, directions), slopes)
     if isinstance(spec, GaussianSpec):
         return revive_gaussian(arrays, process, channels)
     if isinstance(spec, EmpiricalSpec):

@@ -19,7 +19,7 @@ from anodiff.diffusion.denoise import WEIGHTS, Denoiser, Learnt
 from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.exact import Gaussian, GaussianMixture
 from anodiff.diffusion.noise import Schedule
-from anodiff.diffusion.positional import Positional, Sums
+from anodiff.diffusion.positional import Context, Positional, Sums
 from anodiff.nets.mlp import MLP, seeded
 from anodiff.recipes.build import PREDICTIONS, Silent, question, schedule
 from anodiff.recipes.pixelnets import guided, head, learning, marking, whole
@@ -145,10 +145,11 @@ def grow_pictured(recipe: Recipe, seen: Seen, seed: int) -> Generator[Step, None
     for name, spec in recipe.denoisers.items():
         asking = [k for k, asked in recipe.scores.items() if asked.of == name and asked.net is None]
         slow = isinstance(spec, NetworkSpec)
-        whole = growth.sums(str(spec.view), np.flatnonzero(seen.kept)) if isinstance(spec, PositionalSpec) else None
+        context = growth.context(spec)
+        whole = growth.sums(spec, np.flatnonzero(seen.kept), context) if isinstance(spec, PositionalSpec) else None
         for turn, rest, out in growth.turns(slow):
             gone = out[seen.kept[out]]
-            sums = whole.without(growth.sums(str(spec.view), gone)) if whole is not None and len(gone) else whole
+            sums = whole.without(growth.sums(spec, gone, context)) if whole is not None and len(gone) else whole
             denoiser = yield from growth.denoiser(name, rest, sums)
             growth.made[name, turn] = denoiser
             for k in asking:
@@ -187,9 +188,18 @@ class Growth:
             yield turn, rest if len(rest) > 1 else np.flatnonzero(self.seen.kept), np.flatnonzero(fold == turn)
         yield None, np.flatnonzero(self.seen.kept), np.zeros(0, np.int64)
 
-    def sums(self, plane: str, places: np.ndarray) -> Sums:
+    def context(self, spec: DenoiserSpec) -> Context | None:
+        """What pictures are like as a whole, of all that are kept: a few directions, found without regard to folds."""
+        if not isinstance(spec, PositionalSpec) or not spec.context:
+            return None
+        places = np.flatnonzero(self.seen.kept)
+        means = [x.flatten(2).mean(2) for _, x in self.seen.stack.batches(str(spec.view), places)]
+        return Context.fit(torch.cat(means), spec.context)
+
+    def sums(self, spec: DenoiserSpec, places: np.ndarray, context: Context | None) -> Sums:
         """What positional Gaussians are fitted on."""
-        sums = Sums(self.seen.stack.shapes[plane])
+        plane = str(spec.view)
+        sums = Sums(self.seen.stack.shapes[plane], context)
         for _, x in self.seen.stack.batches(plane, places):
             sums.add(x)
         return sums
@@ -198,7 +208,7 @@ class Growth:
         """One denoiser, fitted on the pictures at `rest`."""
         spec = self.recipe.denoisers[name]
         if isinstance(spec, PositionalSpec):
-            found = sums or self.sums(str(spec.view), rest)
+            found = sums or self.sums(spec, rest, self.context(spec))
             return Positional.fit(found, self.process, spec.reach, spec.pooled, spec.shrinkage)
         if isinstance(spec, EmpiricalSpec):
             rows = self.rows(spec, rest, spec.references)

@@ -115,13 +115,15 @@ class GaussianSpec(Spec):
 class PositionalSpec(Spec):
     """Of pictures, a Gaussian for each cell of a plane, of the patches that lie within `reach` cells of it.
 
-    Its covariance is shrunk towards that of all cells by `pooled`, then to its diagonal by `shrinkage`.
+    Its covariance is shrunk towards that of all cells by `pooled`, then to its diagonal by `shrinkage`. It is given what
+    the picture is like as a whole, by so many numbers of `context`.
     """
 
     use: Literal["positional"]
     reach: Annotated[int, Field(ge=0, le=16)] = 0
     pooled: Annotated[float, Field(ge=0, le=1)] = 0.0
     shrinkage: Annotated[float, Field(ge=0, le=1)] = 0.1
+    context: Annotated[int, Field(ge=0, le=1024)] = 0
     view: Name | None = None
 
 
