@@ -86,12 +86,12 @@ def heated(picture: np.ndarray, strength: np.ndarray) -> np.ndarray:
     return drawn
 
 
-def outlined(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def outlined(picture: np.ndarray, inside: np.ndarray, width: int | None = None) -> np.ndarray:
     """A picture `(H, W, 3)` uint8 with a line around what is `inside` `(H, W)`, which stays free where it can.
 
     A region that reaches the border of the picture is open there.
     """
-    width = max(1, round(min(inside.shape) / SHARE))
+    width = max(1, round(min(inside.shape) / SHARE)) if width is None else width
     drawn, line = picture.copy(), grown(inside, width)
     drawn[grown(line, width) & ~inside] = EDGE
     drawn[line & ~inside] = LINE

@@ -13,7 +13,7 @@ from anodiff.types import JSON
 INK, CALM, ALARM, FAINT = "#1b2733", "#5b7c99", "#c0392b", "#d9e1e8"
 
 
-def score_plot(scores: JSON, threshold: float) -> str:
+def score_plot(scores: JSON, threshold: float, of: str = "rows") -> str:
     """Shares of held-out normals and of the data per score; beyond the threshold bins widen."""
     held_out = np.array(scores["held_out"], dtype=float)
     data = None if scores["data"] is None else np.array(scores["data"], dtype=float)
@@ -22,7 +22,7 @@ def score_plot(scores: JSON, threshold: float) -> str:
     end = min(len(held_out), int(filled[-1]) + 2 if len(filled) else len(held_out))
     figure, axes = _figure(5.2, 3.2)
     if data is not None:
-        _bars(axes, data[:end], [ALARM if edge >= threshold else CALM for edge in edges[:end]], "rows judged")
+        _bars(axes, data[:end], [ALARM if edge >= threshold else CALM for edge in edges[:end]], f"{of} judged")
     axes.stairs(_shares(held_out)[:end], np.arange(end + 1), color=INK, lw=1.2, label="held-out normals")
     if edges[0] < threshold <= edges[end]:
         place = float(np.interp(threshold, edges[: end + 1], np.arange(end + 1)))
@@ -36,12 +36,12 @@ def score_plot(scores: JSON, threshold: float) -> str:
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.01, 0.1, 1], ["0", "1 %", "10 %", "100 %"])
     axes.set_xlabel("score")
-    axes.set_ylabel("share of rows")
+    axes.set_ylabel(f"share of {of}")
     axes.legend(frameon=False, loc="upper right" if data is None else "upper center")
     return _uri(figure)
 
 
-def calibration_plot(points: Sequence[JSON], rate: float) -> str:
+def calibration_plot(points: Sequence[JSON], rate: float, of: str = "rows") -> str:
     """Wanted against measured rates, both logarithmic, with the band of chance."""
     figure, axes = _figure(5.2, 3.2)
     wanted = [point["wanted"] for point in points]
@@ -59,7 +59,7 @@ def calibration_plot(points: Sequence[JSON], rate: float) -> str:
         wanted, [max(p["measured"], floor) for p in points], "o-", color=INK, ms=4, lw=1, label="held-out normals"
     )
     if any("data" in p for p in points):
-        axes.plot(wanted, [max(p["data"], floor) for p in points], "s", color=ALARM, ms=4, label="rows judged")
+        axes.plot(wanted, [max(p["data"], floor) for p in points], "s", color=ALARM, ms=4, label=f"{of} judged")
     axes.axvline(rate, color=ALARM, lw=0.8, ls="--")
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -69,7 +69,7 @@ def calibration_plot(points: Sequence[JSON], rate: float) -> str:
     axes.set_xlim(floor, 1)
     axes.set_ylim(floor, 1.3)
     axes.set_xlabel("wanted false-alarm rate")
-    axes.set_ylabel("rows that raise an alarm")
+    axes.set_ylabel(f"{of} that raise an alarm")
     axes.legend(frameon=False, loc="lower right")
     return _uri(figure)
 
