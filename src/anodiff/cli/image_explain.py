@@ -19,7 +19,7 @@ def explain_images(detector: "ImageDetector", data: str, top: int, cells: int, m
     from anodiff.data.pictures import album
 
     found = detector.explain(worst(detector, album(data), top, terminal), top=cells)
-    terminal.give({"model": model, "pictures": [facts_of(each) for each in found]})
+    terminal.give({"model": model, "pictures": [each.to_dict() for each in found]})
     for each in found:
         terminal.show(*in_words(each, cells))
 
@@ -39,23 +39,6 @@ def worst(detector: "ImageDetector", pictures: "Album", top: int, terminal: Term
     for note in in_a_sentence(unread):
         warnings.warn(note, UserWarning, stacklevel=2)
     return pictures.part(place for _, place in heapq.nsmallest(top, scores))
-
-
-def facts_of(each: "Sight") -> dict[str, Any]:
-    """What is said of a picture, as JSON."""
-    return {
-        "name": each.name,
-        "score": each.score,
-        "p_value": each.p_value,
-        "alarm": each.alarm,
-        "sentence": each.sentence,
-        "regions": [region_facts(region) for region in each.regions],
-    }
-
-
-def region_facts(region: Any) -> dict[str, Any]:
-    """A region as JSON: its box in pixels (top, left, bottom, right), its area, its p-value."""
-    return {"box": [int(edge) for edge in region.box], "area": int(region.area), "p_value": float(region.p_value)}
 
 
 def in_words(each: "Sight", cells: int) -> list[Any]:

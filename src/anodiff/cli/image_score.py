@@ -13,7 +13,7 @@ import typer
 
 from anodiff.cli.errors import INTERRUPTED
 from anodiff.cli.image_maps import MapFolder
-from anodiff.cli.terminal import Terminal, inert
+from anodiff.cli.terminal import Terminal, counted, inert
 from anodiff.types import Unreadable
 
 if TYPE_CHECKING:
@@ -159,8 +159,7 @@ def in_a_sentence(unread: list[tuple[str, str]]) -> Iterator[str]:
     if unread:
         told = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in unread[:3])
         more = f"; and {len(unread) - 3:,} more" if len(unread) > 3 else ""
-        count = f"{len(unread):,} pictures" if len(unread) > 1 else "1 picture"
-        yield f"{count} could not be read, and all others were judged: {told}{more}."
+        yield f"{counted(len(unread), 'picture')} could not be read, and all others were judged: {told}{more}."
 
 
 def summary(
@@ -199,7 +198,7 @@ def in_words(facts: dict[str, Any], model: str, data: str) -> list[str]:
         wanted = rule["false_alarm_rate"]
         meaning = f"about {about(wanted * pictures)} would be expected if every one were normal ({100 * wanted:g} %)"
     worst = "; ".join(f"{inert(w['name'])} (score {w['score']:.4g}, p {w['p_value']:.2g})" for w in facts["worst"])
-    lines = [f"[bold]{alarms:,} alarms[/] in {pictures:,} pictures; {meaning}.", f"Worst: {worst}."]
+    lines = [f"[bold]{counted(alarms, 'alarm')}[/] in {counted(pictures, 'picture')}; {meaning}.", f"Worst: {worst}."]
     lines += [inert(note[:1].upper() + note[1:]) for note in facts["notes"]]
     lines += [f"Written: {inert(facts['output'])}"] if facts["output"] not in (None, "-") else []
     lines += [f"Maps: {facts['maps_written']:,} in {inert(facts['maps'])}"] if facts["maps"] is not None else []

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from anodiff.cli.errors import INTERRUPTED
-from anodiff.cli.image_explain import region_facts
 from anodiff.cli.image_maps import MapFolder
-from anodiff.cli.terminal import plain
+from anodiff.cli.terminal import counted, plain
 from anodiff.types import Misfit, Unreadable
 
 if TYPE_CHECKING:
+    from anodiff.alarms.regions import Region
     from anodiff.detect_images import ImageDetector
     from anodiff.live.folder import FolderWatch
     from anodiff.verdict import Verdict
@@ -90,15 +90,18 @@ class Seen:
 
     def in_words(self) -> str:
         """How much was seen."""
-        from anodiff.cli.watch import counted
-
         unread = f"; {self.unread:,} could not be read" if self.unread else ""
         return f"{counted(self.pictures, 'picture')}, {counted(self.alarms, 'alarm')}{unread}."
 
-    def _drawn(self, maps: MapFolder, verdict: "Verdict", regions: Any) -> str | None:
+    def _drawn(self, maps: MapFolder, verdict: "Verdict", regions: "list[Region]") -> str | None:
         """The path of its map; what goes wrong with a map is noted, and alarms go on."""
         try:
             return maps.write(self.detector, verdict, regions)
         except (Unreadable, OSError) as error:
             self.tell("map", f"There is no map of {verdict.name}: {error}")
             return None
+
+
+def region_facts(region: "Region") -> dict[str, Any]:
+    """A region as JSON: its box in pixels (top, left, bottom, right), its area, its p-value."""
+    return {"box": [int(edge) for edge in region.box], "area": int(region.area), "p_value": float(region.p_value)}

@@ -62,6 +62,15 @@ class Terminal:
                 status.update(f"scoring: {done:,} {what}")
 
 
+def counted(count: int, what: str) -> str:
+    """So many of it.
+
+    >>> counted(1, "event"), counted(2000, "row")
+    ('1 event', '2,000 rows')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def inert(text: str) -> str:
     r"""Words of the user's data that neither style nor steer the terminal.
 

@@ -13,7 +13,7 @@ import typer
 from anodiff.cli.errors import INTERRUPTED, printable
 from anodiff.cli.image_kind import Maps, Raw, refuse_but_of_images, refuse_of_images
 from anodiff.cli.options import ModelPath, Overwrite, Quiet
-from anodiff.cli.terminal import plain
+from anodiff.cli.terminal import counted, plain
 
 if TYPE_CHECKING:
     from anodiff.cli.watch_rows import RowsAsLogs
@@ -212,15 +212,6 @@ class Watch:
         """Nothing is new: what waits is taken first."""
         self.take()
         time.sleep(seconds)
-
-
-def counted(count: int, what: str) -> str:
-    """So many of it.
-
-    >>> counted(1, "event"), counted(2000, "row")
-    ('1 event', '2,000 rows')
-    """
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 class Piped:
