@@ -109,8 +109,8 @@ class Held:
         raw = self.held_out or self.left_out
         scores = self.counted.left_out
         limit = np.inf if self.held_out or not self.counted.aside else self.counted.held_out.max()
-        for places, canvas in canvases(self.whole, raw):
-            for place, map in zip(places, canvas, strict=True):
+        for places, said in blocks(self.whole, raw):
+            for place, map in zip(places, self.whole.canvas(said).numpy(), strict=True):
                 if self.held_out or scores[place] <= limit:
                     yield map
 
@@ -118,23 +118,17 @@ class Held:
         return totals_of(self.whole, raw)
 
 
-def canvases(model: Gallery, raw: Raw) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Places and maps on the canvas of what members said, some at a time."""
+def blocks(model: Gallery, raw: Raw) -> Iterator[tuple[np.ndarray, dict[str, torch.Tensor]]]:
+    """Places, and what members said there, some at a time."""
     count = len(next(iter(raw.values())))
     for start in range(0, count, BLOCK):
         places = np.arange(start, min(start + BLOCK, count))
-        said = {name: torch.from_numpy(raw[name][places]).float() for name in model.members}
-        yield places, model.canvas(said).numpy()
+        yield places, {name: torch.from_numpy(raw[name][places]).float() for name in model.members}
 
 
 def totals_of(model: Gallery, raw: Raw) -> Scores:
     """Scores `(n,)` of what members said."""
-    found = []
-    count = len(next(iter(raw.values())))
-    for start in range(0, count, BLOCK):
-        said = {name: torch.from_numpy(raw[name][start : start + BLOCK]).float() for name in model.members}
-        found.append(model.totals(said))
-    return np.concatenate(found)
+    return np.concatenate([model.totals(said) for _, said in blocks(model, raw)])
 
 
 def raw_of(model: Gallery, album: Album) -> Iterator[dict[str, torch.Tensor]]:
@@ -148,10 +142,8 @@ def scaled(model: Gallery, left_out: Raw) -> Gallery:
     """The gallery with the scales of what its members said of pictures that they had not seen."""
     scales = {name: Scale.of(left_out[name]) for name in model.members}
     model = replace(model, scales=scales)
-    if any(left_out[name].ndim == 3 for name in model.members):
-        pooled = [model.pooled(torch.from_numpy(canvas)).numpy() for _, canvas in canvases(model, left_out)]
-        model = replace(model, scales={**scales, POOL: Scale.of(np.concatenate(pooled))})
-    return model
+    worst = np.concatenate([model.worst(said).numpy() for _, said in blocks(model, left_out)])
+    return replace(model, scales={**scales, POOL: Scale.of(worst)})
 
 
 def curate(

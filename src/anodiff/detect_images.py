@@ -275,7 +275,7 @@ class ImageDetector(Settings):
         model = self.model_
         said = model.raw(pictures)
         canvas = model.canvas(said)
-        scores = model.totals(said, canvas)
+        scores = model.totals(said)
         p_values = self.p_of(scores)
         for k, picture in enumerate(pictures):
             map = canvas[k].numpy() if maps else None

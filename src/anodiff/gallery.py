@@ -1,10 +1,9 @@
 r"""A fitted detector of pictures, as plain parts: pictures in, maps and scores out. No fitting, no decisions.
 
-.. math:: A = G_b * \sum_m w_m \frac{a_m - \mu_m}{\sigma_m}, \qquad
-          a = \frac{\mathrm{pool}(A) - \mu}{\sigma} + \sum_p w_p \frac{a_p - \mu_p}{\sigma_p},
+.. math:: A = G_b * \sum_m w_m \frac{a_m - \mu_m}{\sigma_m}, \qquad a = \frac{\mathrm{pool}(A) - \mu}{\sigma},
 
-:math:`a_m` a member's map on the canvas, :math:`a_p` what a member says of the picture as a whole, :math:`\mu,
-\sigma` of normal pictures that it had not seen, :math:`G_b` a Gaussian blur.
+:math:`a_m` a member's map on the canvas, :math:`\mu, \sigma` of normal pictures that it had not seen, :math:`G_b` a
+Gaussian blur. Members may be heard for the score, shown on the map, or both.
 """
 
 import math
@@ -22,7 +21,7 @@ from anodiff.data.twins import thumbnail
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.planes import Planes
 from anodiff.recipes.build import Silent, schedule
-from anodiff.recipes.pictured import judged, plane_of
+from anodiff.recipes.pictured import asks, judged, plane_of
 from anodiff.recipes.schema import Recipe
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.planes import blurred
@@ -78,7 +77,12 @@ class Gallery:
     @property
     def nfe(self) -> int:
         """Evaluations of a denoiser per picture."""
-        return sum(member.nfe for member in self.members.values())
+        return sum(self.costs.values())
+
+    @property
+    def costs(self) -> dict[str, int]:
+        """Of each member; guidance asks twice."""
+        return {name: member.nfe * asks(self.recipe, name) for name, member in self.members.items()}
 
     def within(self, budget: int | None) -> "Gallery":
         """The members, in their order, that so many evaluations per picture pay for.
@@ -90,15 +94,15 @@ class Gallery:
             return self
         kept, left = dict[str, AnomalyScore](), budget
         for name, member in self.members.items():
-            if member.nfe <= left:
-                kept[name], left = member, left - member.nfe
+            if self.costs[name] <= left:
+                kept[name], left = member, left - self.costs[name]
         if not kept:
-            least = min(member.nfe for member in self.members.values())
+            least = min(self.costs.values())
             raise Misfit(f"budget is {budget}; the cheapest score of this recipe takes {least} per picture.")
         return replace(self, members=kept)
 
     def raw(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
-        """What every member says of pictures: maps `(n, h, w)` on its own grid, or totals `(n,)`."""
+        """What every member says of pictures: maps `(n, h, w)`, each on its own grid."""
         names = [picture.name for picture in pictures]
         return self.said(self.modality.encode(pictures), Label(self.classes).encode(classes_of(names))["label"])
 
@@ -114,9 +118,18 @@ class Gallery:
         return found
 
     def canvas(self, said: Said) -> Tensor:
-        """The calibrated maps of members summed and blurred `(n, S, S)`, S the side of the modality's canvas."""
+        """What is shown: the map `(n, S, S)` of the members that say where, S the side of the modality's canvas.
+
+        A part of its own median is taken away: how odd a picture is as a whole is for its score to say.
+        """
+        found = self.summed(said, [name for name in self.members if self.recipe.scores[name].read != "picture"])
+        own = found.flatten(1).median(1).values[:, None, None]
+        return found - self.recipe.relative * own
+
+    def summed(self, said: Said, names: Sequence[str]) -> Tensor:
+        """The calibrated maps of some members summed and blurred `(n, S, S)`."""
         side = self.modality.canvas
-        maps = {name: said[name] for name in self.members if said[name].ndim == 3}
+        maps = {name: said[name] for name in names if said[name].ndim == 3}
         count = len(next(iter(said.values())))
         total = torch.zeros(count, side, side)
         for name, map in maps.items():
@@ -137,16 +150,14 @@ class Gallery:
         count = cells.shape[1] if pool.use == "mean" else max(1, math.ceil(pool.share * cells.shape[1]))
         return cells.topk(count, 1).values.mean(1)
 
-    def totals(self, said: Said, canvas: Tensor | None = None) -> Scores:
-        """The score of each picture `(n,)`."""
-        whole = {name: said[name] for name in self.members if said[name].ndim == 1}
-        count = len(next(iter(said.values())))
-        total = torch.zeros(count, dtype=torch.float64)
-        if len(whole) < len(self.members):
-            total += self.scales[POOL](self.pooled(self.canvas(said) if canvas is None else canvas))
-        for name, each in whole.items():
-            total += self.recipe.scores[name].weight * self.scales[name](each.double())
-        return total.numpy()
+    def totals(self, said: Said) -> Scores:
+        """The score of each picture `(n,)`: what the summed map of the members that are heard comes to."""
+        return self.scales[POOL](self.worst(said)).numpy()
+
+    def worst(self, said: Said) -> Tensor:
+        """What the summed map of the members that are heard comes to, not yet scaled, `(n,)` float64."""
+        heard = [name for name in self.members if self.recipe.scores[name].read != "map"]
+        return self.pooled(self.summed(said, heard or list(self.members)))
 
     def nearest_normal(self, picture: Picture) -> np.ndarray | None:
         """Of the small normal pictures, the one that looks most like this; None where none were kept.

@@ -35,6 +35,7 @@ from anodiff.recipes.specs import (
     ScoreSpec,
 )
 from anodiff.scores.base import AnomalyScore
+from anodiff.scores.distances import Mixed, with_scales
 from anodiff.training import Step, denoising, one_thread, train
 from anodiff.types import Misfit
 
@@ -42,7 +43,7 @@ FITTED = {"dynamic": "marks", "stitched": "threshold", "implicit": "scale"}
 """What scores find on normals, where a recipe does not give it."""
 SAMPLE = 32
 """Pictures that they find it on."""
-FOLDS, SLOW_FOLDS = 3, 2
+FOLDS, SLOW_FOLDS = 10, 2
 ROWS = 200_000
 """Cells that a Gaussian, a mixture or a network of cells is shown at most."""
 CELLS = 16_384
@@ -67,23 +68,27 @@ def plane_of(recipe: Recipe, name: str) -> str:
     return str(asked_of(recipe, name).view)
 
 
+def asks(recipe: Recipe, name: str) -> int:
+    """Evaluations for each question that a score puts to its denoiser."""
+    asked = recipe.scores[name]
+    return 1 if asked.of is None else guided(recipe.denoisers[asked.of], Silent(schedule(recipe))).cost
+
+
 def judged(
     recipe: Recipe, name: str, member: AnomalyScore, denoiser: Denoiser, x: Tensor, **condition: Tensor
 ) -> Tensor:
-    """What a score says of planes `(B, C, h, w)`: a map `(B, h, w)`, or of the picture as a whole `(B,)`."""
+    """What a score says of planes `(B, C, h, w)`: a map `(B, h, w)`."""
     asked, spec = recipe.scores[name], asked_of(recipe, name)
-    picture, root = asked.read == "picture", asked.root
     denoiser = guided(recipe.denoisers.get(str(asked.of)), denoiser)
     with torch.inference_mode():
         if by_cell(spec):
             rows = x.movedim(1, -1).flatten(0, 2)
             told = torch.cat([_totals(member, denoiser, part) for part in torch.split(rows, CELLS)])
             found = told.view(len(x), *x.shape[2:])
-            found = found.flatten(1).mean(1) if picture else found
         else:
             evidence = member(denoiser, x, **taken_by(recipe.denoisers.get(str(asked.of)), condition))
-            found = evidence.total if picture else evidence.map.sum(1)
-    return found.clamp(min=0).sqrt() if root else found
+            found = evidence.map.sum(1)
+    return found.clamp(min=0).sqrt() if asked.root else found
 
 
 def taken_by(spec: object, condition: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -227,17 +232,23 @@ class Growth:
         """A score, with what it finds on normals; what it found last is noted in the recipe."""
         asked = self.recipe.scores[name]
         made: Any = question(asked)
-        learnt = FITTED.get(asked.use)
-        if learnt is None or getattr(made, learnt) is not None:
+        learnt, mixed = FITTED.get(asked.use), unscaled(made)
+        missing = learnt is not None and getattr(made, learnt) is None
+        if not missing and not mixed:
             return cast(AnomalyScore, made)
         places = rest[np.linspace(0, len(rest) - 1, min(len(rest), SAMPLE)).astype(int)]
         x = self.seen.stack.plane(plane_of(self.recipe, name), places)
-        spec = self.recipe.denoisers[str(asked.of)]
+        spec, found = self.recipe.denoisers[str(asked.of)], dict(asked.settings)
+        denoiser, told = guided(spec, denoiser), taken_by(spec, {"label": self.seen.labels[places]})
         with torch.inference_mode():
-            made = made.fit(guided(spec, denoiser), x, **taken_by(spec, {"label": self.seen.labels[places]}))
+            if mixed:
+                made = with_scales(made, denoiser, x, **told)
+                found["distance"] = {**found["distance"], "scales": list(made.distance.scales)}
+            if missing:
+                made = made.fit(denoiser, x, **told)
+                found[str(learnt)] = getattr(made, str(learnt))
         if turn is None:
-            settings = {**asked.settings, learnt: getattr(made, learnt)}
-            scores = {**self.found.scores, name: asked.model_copy(update={"settings": settings})}
+            scores = {**self.found.scores, name: asked.model_copy(update={"settings": found})}
             self.found = self.found.model_copy(update={"scores": scores})
         return cast(AnomalyScore, made)
 
@@ -312,6 +323,12 @@ class Growth:
             if name not in self.left_out:
                 self.left_out[name] = np.full((len(self.seen.stack), *said.shape[1:]), np.nan, np.float32)
             self.left_out[name][places] = said
+
+
+def unscaled(score: AnomalyScore) -> bool:
+    """Whether a score compares by several distances whose scales are to be found."""
+    distance = getattr(score, "distance", None)
+    return isinstance(distance, Mixed) and distance.scales is None
 
 
 def network(spec: NetworkSpec, channels: int, process: Schedule, seed: int, classes: int = 0) -> Learnt:

@@ -39,7 +39,8 @@ class Recipe(Spec):
 
     `trim` is the share of rows that a denoiser is not shown where anomalies may be among them: the most suspicious to
     the scores of the `guard`, for a Gaussian the farthest. Without one it is the contamination; 0 shows it everything.
-    Of pictures, calibrated maps are summed, blurred by a Gaussian of `blur` pixels of the picture as read, and pooled.
+    Of pictures, calibrated maps are summed, blurred by a Gaussian of `blur` pixels of the picture as read, and pooled;
+    the map that is shown loses the part `relative` of its own median.
     Of series, scores are smoothed over so many instants or periods, and summed in standard deviations to the `power`.
     `likeness` names the score whose total is a squared distance to normal rows, for known anomalies to be held against.
     """
@@ -53,6 +54,7 @@ class Recipe(Spec):
     power: Literal[1, 2] = 2
     planes: dict[Name, PlaneSpec] = Field(default_factory=dict)
     blur: NonNegativeFloat = 4.0
+    relative: Annotated[float, Field(ge=0, le=1)] = 0.5
     pool: PoolSpec = PoolSpec()
     denoisers: dict[Name, AnyDenoiser] = Field(default_factory=dict)
     scores: Annotated[dict[Name, ScoreSpec], Field(min_length=1)]

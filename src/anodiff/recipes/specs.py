@@ -115,8 +115,8 @@ class GaussianSpec(Spec):
 class PositionalSpec(Spec):
     """Of pictures, a Gaussian for each cell of a plane, of the patches that lie within `reach` cells of it.
 
-    Its covariance is shrunk towards that of all cells by `pooled`, then to its diagonal by `shrinkage`. It is given what
-    the picture is like as a whole, by so many numbers of `context`.
+    Its covariance is shrunk towards that of all cells by `pooled`, then to its diagonal by `shrinkage`. It is given
+    what the picture is like as a whole, by so many numbers of `context`.
     """
 
     use: Literal["positional"]
@@ -170,7 +170,7 @@ class ScoreSpec(Spec):
     """A question, `use`, put to the denoiser named `of`; a score with a network of its own trains it as `net` says.
 
     Of a series, a window's total (or its `root`, a distance) is read at each of its instants, or its map is.
-    Of pictures, its map is read, or only its total of the `picture`.
+    Of pictures, its map is heard for the score and shown; or for the score of the `picture`, or the `map`, alone.
     A score of weight 0 waits: for known anomalies that speak for it, or as the cheaper stand-in of another.
     """
 
