@@ -11,6 +11,8 @@ PLAIN = 0.1
 """From this p-value on a picture looks normal; below it merely raises no alarm."""
 SPOT = 0.05
 """Up to this share of the picture a region is a spot."""
+LARGE = 0.25
+"""From this share on its place says little, and its oddest place is told too."""
 
 
 def told(
@@ -35,7 +37,7 @@ def told(
     'a.png raises an alarm (p = 0.004): it is odd as a whole, most at the centre; no region by itself is.'
     """
     who, p = called(name), f"(p {chance(p_value)})"
-    found = regions_in_words(regions, more, size)
+    found = regions_in_words(regions, more, size, oddest)
     if alarm:
         reason = found or f"it is odd as a whole, most at the {oddest}; no region by itself is"
         return f"{who} raises an alarm {p}: {reason}."
@@ -46,14 +48,13 @@ def told(
     return f"{who} raises no alarm {p}; few normal pictures look as odd, most at the {oddest}."
 
 
-def regions_in_words(regions: Sequence[Region], more: int, size: tuple[int, int]) -> str:
-    """The strongest region at length, the others by size and place; nothing where there is none."""
+def regions_in_words(regions: Sequence[Region], more: int, size: tuple[int, int], oddest: str) -> str:
+    """The strongest region at length, with its `oddest` place if it is large, the others by size and place."""
     if not regions:
         return ""
     first, *others = regions
-    height, width = extent(first, size)
-    odder = f"{most_of(first.p_value)} of normal pictures"
-    head = f"{sized(first)} ({width} x {height} pixels) is odder than anything in {odder}"
+    most = f", most at the {oddest}," if first.share >= LARGE else ""
+    head = f"{sized(first)}{pixels(first, size)}{most} is odder than anything in {most_of(first.p_value)}"
     rest = [placed(each.box, each.size, each.area) for each in others] + ([f"{more} more"] if more else [])
     return f"{head}; next: {', '.join(rest)}" if rest else head
 
@@ -64,20 +65,23 @@ def sized(region: Region) -> str:
     return words if region.share >= 1 else f"a {'spot' if region.share <= SPOT else 'region'} of {words}"
 
 
-def extent(region: Region, size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a region's box in pixels of a picture of `size`."""
+def pixels(region: Region, size: tuple[int, int]) -> str:
+    """Width and height of a region's box on a picture of `size`; nothing for the whole of it."""
+    if region.share >= 1:
+        return ""
     top, left, bottom, right = region.relative_box
-    return max(1, round((bottom - top) * size[0])), max(1, round((right - left) * size[1]))
+    height, width = (max(1, round(each)) for each in ((bottom - top) * size[0], (right - left) * size[1]))
+    return f" ({width} x {height} pixels)"
 
 
 def most_of(p_value: float) -> str:
-    """The share that is left, never rounded up to all of it.
+    """The share of normal pictures that is left, never rounded up to all of them.
 
-    >>> [most_of(p) for p in (0.02, 1 / 101, 0.002, 0.00004)]
-    ['98 %', '99 %', '99.8 %', '99.99 %']
+    >>> most_of(0.02), most_of(1 / 101), most_of(0.00004)
+    ('98 % of normal pictures', '99 % of normal pictures', '99.99 % of normal pictures')
     """
     digits = 0 if p_value >= 0.0095 else 1 if p_value >= 0.001 else 2
-    return f"{floor(round(100 * (1 - p_value) * 10**digits, 6)) / 10**digits:.{digits}f} %"
+    return f"{floor(round(100 * (1 - p_value) * 10**digits, 6)) / 10**digits:.{digits}f} % of normal pictures"
 
 
 def called(name: str) -> str:

@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 from anodiff.alarms.regions import Region
 from anodiff.data.pictures import Album
 from anodiff.detect_images import ImageDetector
-from anodiff.explain.sights import LARGEST, Sight, looked_at, sight_of, within
+from anodiff.explain.sights import LARGEST, Sight, looked_at, sight_of
 from anodiff.report.overlay import coloured, heated, outlined, shrunk, strength, to_look_at
 from anodiff.verdict import Verdict
 
@@ -48,7 +48,7 @@ def shown(
     if picture is None:
         return sight, None
     pixels = to_look_at(picture.pixels)
-    small = coloured(resized(pixels, within(pixels.shape[:2], SIDE)))
+    small = coloured(resized(pixels, fitted(pixels.shape[:2])))
     size = small.shape[:2]
     p_map = detector.p_map_of(replace(verdict, size=size))
     inside = np.logical_or.reduce([shrunk(region.mask, size) for region in sight.regions] or [np.zeros(size, bool)])
@@ -67,7 +67,7 @@ def closer(pixels: np.ndarray, region: Region) -> np.ndarray | None:
         return None
     (top, bottom), (left, right) = spans
     part = pixels[top:bottom, left:right]
-    return resized(part, within(part.shape[:2], SIDE))
+    return resized(part, fitted(part.shape[:2]))
 
 
 def span(low: float, high: float, length: int) -> tuple[int, int]:
@@ -79,6 +79,16 @@ def span(low: float, high: float, length: int) -> tuple[int, int]:
     wide = min(length, max(16, round(AROUND * (high - low) * length)))
     start = min(max(0, round((low + high) / 2 * length - wide / 2)), length - wide)
     return start, start + wide
+
+
+def fitted(size: tuple[int, int]) -> tuple[int, int]:
+    """A size of the same aspect whose longer side is the one that is shown; small ones are enlarged.
+
+    >>> fitted((720, 360)), fitted((9, 6))
+    ((360, 180), (360, 240))
+    """
+    height, width = (max(1, round(length * SIDE / max(size))) for length in size)
+    return height, width
 
 
 def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

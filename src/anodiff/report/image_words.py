@@ -11,7 +11,7 @@ from anodiff.types import JSON, Scores
 
 FEWEST = 20
 """Pictures without alarm from which on they are compared with the held-out normals."""
-GAP, SURE = 0.2, 1e-3
+GAP, SURE = 0.2, 0.01
 """Scores differ if their distributions are so far apart and that is so improbable (Kolmogorov and Smirnov)."""
 
 
