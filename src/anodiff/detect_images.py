@@ -37,6 +37,9 @@ class ImageDetector(Settings):
     of paths, arrays `(n, H, W[, C])` or a list of them, Pillow's images or an `Album`. In a folder, files that cannot
     be read are left out, with one warning that names them; everywhere else they are refused.
 
+    Fitted on pairs, a list of tuples (reference, tested) or what `anodiff.data.pairs.pairs` makes of folders, it judges
+    whether each picture agrees with its own reference, and takes nothing but pairs from then on.
+
     `max_rows` bounds the pictures that are learnt from, which are 4,000 at most.
 
     Attributes:
