@@ -16,7 +16,6 @@ import numpy as np
 from scipy import ndimage
 
 from anodiff.alarms.regions import Region
-from anodiff.metrics.planes import NEIGHBOURS
 from anodiff.types import Misfit
 
 FAINT, FULL = 0.01, 1e-4
@@ -24,6 +23,8 @@ FAINT, FULL = 0.01, 1e-4
 OPACITY = 0.7
 """A, of heat that is full."""
 HEAT = np.array([[240, 228, 66], [230, 159, 0], [213, 94, 0], [128, 24, 8]], np.float32)
+LEVELS = 256
+"""Of heat."""
 LINE, EDGE = np.array([86, 180, 233], np.uint8), np.array([0, 0, 0], np.uint8)
 SHARE = 300
 """The line has a pixel for so many of the picture's shorter side, and one at least."""
@@ -77,12 +78,13 @@ def strength(p_map: np.ndarray, faint: float = FAINT, full: float = FULL) -> np.
 
 def heated(picture: np.ndarray, strength: np.ndarray) -> np.ndarray:
     """A picture `(H, W, 3)` uint8 under heat of a strength `(H, W)` from 0 to 1."""
+    levels = np.linspace(0, 1, LEVELS, dtype=np.float32)
+    opacity = OPACITY * np.minimum(1, 2 * levels)[:, None]
+    laid = opacity * np.stack([np.interp(levels, np.linspace(0, 1, len(HEAT)), channel) for channel in HEAT.T], 1)
     hot = strength > 0
-    s = strength[hot]
-    colour = np.stack([np.interp(s, np.linspace(0, 1, len(HEAT)), channel) for channel in HEAT.T], -1)
-    opacity = (OPACITY * np.minimum(1, 2 * s))[:, None]
+    level = np.round(strength[hot] * (LEVELS - 1)).astype(np.intp)
     drawn = picture.copy()
-    drawn[hot] = np.round((1 - opacity) * picture[hot] + opacity * colour).astype(np.uint8)
+    drawn[hot] = np.round((1 - opacity[level]) * picture[hot] + laid[level]).astype(np.uint8)
     return drawn
 
 
@@ -99,8 +101,8 @@ def outlined(picture: np.ndarray, inside: np.ndarray, width: int | None = None) 
 
 
 def grown(mask: np.ndarray, by: int) -> np.ndarray:
-    """A mask `(H, W)` and the pixels around it."""
-    return np.asarray(ndimage.binary_dilation(mask, NEIGHBOURS, iterations=by))
+    """A mask `(H, W)` bool and so many pixels around it, in all eight directions."""
+    return np.asarray(ndimage.maximum_filter(mask.view(np.uint8), 2 * by + 1, mode="constant")).view(bool)
 
 
 def coloured(picture: np.ndarray) -> np.ndarray:
