@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from anodiff.alarms import Conformal, PixelAlarm, Regions, contamination
 from anodiff.calibration import Counted, tail_of
 from anodiff.conditions.label import Label
+from anodiff.data.jitter import Move
 from anodiff.data.pictures import Album, Picture, Unread
 from anodiff.data.stack import Stack
 from anodiff.data.twins import folds, thumbnail, twins
@@ -24,6 +25,7 @@ from anodiff.modalities.planes import Planes
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.pictured import FOLDS, Grown, Seen, grow_pictured
 from anodiff.recipes.schema import Recipe
+from anodiff.recipes.specs import MovedSpec
 from anodiff.settings import LEAST_ROWS
 from anodiff.types import JSON, Scores, Unreadable
 
@@ -167,14 +169,16 @@ def curate(
     if seen > most:
         album = album.part(np.sort(np.random.default_rng(seed).permutation(seen)[:most]))
     planes = Planes(image, recipe.planes).fit(album)
-    with Stack(planes.shapes_) as stack:
-        shot = yield from shoot(planes, album, stack, None if max_seconds is None else max_seconds / 2)
+    with Stack(planes.shapes_) as stack, Stack(planes.shapes_) as copies:
+        again = Again(recipe.moved, copies, seed)
+        shot = yield from shoot(planes, album, stack, again, None if max_seconds is None else max_seconds / 2)
+        moved = copies if len(copies) else None
         groups = twins(shot.thumbnails)
         fold = folds(groups, FOLDS, seed)
         classes = sorted({name for name in classes_of(shot.names) if name}) if told_apart(recipe) else []
         labels = Label(classes).encode(classes_of(shot.names))["label"]
         kept = np.ones(len(stack), bool)
-        grown = yield from growing(recipe, Seen(stack, fold, kept, labels, len(classes)), seed)
+        grown = yield from growing(recipe, Seen(stack, fold, kept, labels, len(classes), moved), seed)
         blank = Gallery(grown.recipe, planes, grown.panel, grown.members)
         doubt: JSON = {"value": 0.0, "low": 0.0, "high": 0.0}
         if contaminated:
@@ -183,7 +187,7 @@ def curate(
             aside = min(round(doubt["value"] * len(totals)), len(totals) - LEAST_ROWS)
             if aside > 0:
                 kept[np.argsort(-totals, kind="stable")[:aside]] = False
-                grown = yield from growing(recipe, Seen(stack, fold, kept, labels, len(classes)), seed)
+                grown = yield from growing(recipe, Seen(stack, fold, kept, labels, len(classes), moved), seed)
     facts = {
         "asked": recipe.model_dump(mode="json"),
         "rows_seen": seen,
@@ -226,6 +230,24 @@ def doubted(totals: Scores, contaminated: float | str) -> JSON:
 
 
 @dataclass(frozen=True)
+class Again:
+    """Shows pictures again, turned and shifted as the seed and their place say."""
+
+    how: MovedSpec
+    stack: Stack
+    seed: int
+
+    def add(self, planes: Planes, picture: Picture) -> None:
+        """Put the planes of copies on the stack; a picture with a reference is left as it is."""
+        for _ in range(self.how.copies if picture.reference is None else 0):
+            draw = np.random.default_rng([self.seed, len(self.stack)])
+            turn = float(draw.uniform(-self.how.degrees, self.how.degrees))
+            rows, columns = draw.uniform(-self.how.shift, self.how.shift, 2)
+            pixels = Move(turn, (float(rows), float(columns)))(picture.pixels)
+            self.stack.add(planes.see(replace(picture, pixels=np.clip(pixels, 0, 1))))
+
+
+@dataclass(frozen=True)
 class Shot:
     """What was seen of an album besides its planes."""
 
@@ -235,7 +257,9 @@ class Shot:
     shown: np.ndarray
 
 
-def shoot(planes: Planes, album: Album, stack: Stack, seconds: float | None = None) -> Generator[Progress, None, Shot]:
+def shoot(
+    planes: Planes, album: Album, stack: Stack, again: Again, seconds: float | None = None
+) -> Generator[Progress, None, Shot]:
     """Look at every picture once, or at as many as there is time for: its planes go on the stack, standardised.
 
     Raises:
@@ -264,6 +288,7 @@ def shoot(planes: Planes, album: Album, stack: Stack, seconds: float | None = No
         for name, plane in found.items():
             moments[name].add(plane)
         stack.add(found)
+        again.add(planes, picture)
         names.append(picture.name)
         decoded = planes.image_.decode(planes.image_.encode([picture]).x)
         thumbnails.append(thumbnail(grey(decoded)[0]))
@@ -273,7 +298,8 @@ def shoot(planes: Planes, album: Album, stack: Stack, seconds: float | None = No
     for name, spec in planes.specs.items():
         if spec.space == "features":
             planes.means_[name], planes.stds_[name] = moments[name].mean, moments[name].std
-            stack.scale(name, moments[name].mean, moments[name].std)
+            for each in (stack, again.stack):
+                each.scale(name, moments[name].mean, moments[name].std)
     return Shot(names, unread, np.stack(thumbnails), np.stack(shown))
 
 

@@ -129,6 +129,7 @@ class Seen:
         stack: Their planes.
         fold: Of each `(n,)`.
         kept: Whether each may be learnt from `(n,)` bool.
+        moved: Planes of copies of them, turned and shifted, as many of each, one after the other; None for none.
         labels: The class of each `(n,)`, 0 where it is not known.
         classes: How many there are.
     """
@@ -138,6 +139,16 @@ class Seen:
     kept: np.ndarray
     labels: Tensor
     classes: int = 0
+    moved: Stack | None = None
+
+    def shown(self, plane: str, places: np.ndarray) -> Iterator[Tensor]:
+        """One plane of some pictures and of their copies, a few at a time."""
+        for _, x in self.stack.batches(plane, places):
+            yield x
+        if self.moved is not None:
+            copies = len(self.moved) // len(self.stack)
+            for _, x in self.moved.batches(plane, (places[:, None] * copies + np.arange(copies)).ravel()):
+                yield x
 
 
 def grow_pictured(recipe: Recipe, seen: Seen, seed: int) -> Generator[Step, None, Grown]:
@@ -198,14 +209,14 @@ class Growth:
         if not isinstance(spec, PositionalSpec) or not spec.context:
             return None
         places = np.flatnonzero(self.seen.kept)
-        means = [x.flatten(2).mean(2) for _, x in self.seen.stack.batches(str(spec.view), places)]
+        means = [x.flatten(2).mean(2) for x in self.seen.shown(str(spec.view), places)]
         return Context.fit(torch.cat(means), spec.context)
 
     def sums(self, spec: DenoiserSpec, places: np.ndarray, context: Context | None) -> Sums:
         """What positional Gaussians are fitted on."""
         plane = str(spec.view)
         sums = Sums(self.seen.stack.shapes[plane], context)
-        for _, x in self.seen.stack.batches(plane, places):
+        for x in self.seen.shown(plane, places):
             sums.add(x)
         return sums
 

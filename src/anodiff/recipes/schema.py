@@ -20,6 +20,7 @@ from anodiff.recipes.specs import (
     OWN_NETWORK,
     AnyDenoiser,
     GaussianSpec,
+    MovedSpec,
     Name,
     NetworkSpec,
     Periods,
@@ -54,6 +55,7 @@ class Recipe(Spec):
     power: Literal[1, 2] = 2
     planes: dict[Name, PlaneSpec] = Field(default_factory=dict)
     blur: NonNegativeFloat = 4.0
+    moved: MovedSpec = MovedSpec(copies=0)
     relative: Annotated[float, Field(ge=0, le=1)] = 0.5
     pool: PoolSpec = PoolSpec()
     denoisers: dict[Name, AnyDenoiser] = Field(default_factory=dict)

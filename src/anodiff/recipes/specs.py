@@ -78,6 +78,17 @@ class PlaneSpec(Spec):
     slack: Annotated[int, Field(ge=0, le=8)] = 0
 
 
+class MovedSpec(Spec):
+    """Normal pictures are shown again, turned by up to so many `degrees` and shifted by up to a share of the side.
+
+    Gaussians of places then know parts that do not lie straight; what is wrong only because it lies so is not found.
+    """
+
+    degrees: Annotated[float, Field(ge=0, le=180)] = 15.0
+    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    copies: Annotated[int, Field(ge=0, le=16)] = 1
+
+
 class PoolSpec(Spec):
     """How a map becomes the score of a picture: its highest cell, the mean of the `top` share of cells, or of all."""
 
