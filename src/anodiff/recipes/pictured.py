@@ -160,6 +160,7 @@ def grow_pictured(recipe: Recipe, seen: Seen, seed: int) -> Generator[Step, None
     growth = Growth(recipe, seen, seed)
     for name, spec in recipe.denoisers.items():
         asking = [k for k, asked in recipe.scores.items() if asked.of == name and asked.net is None]
+        marked = any(asked.of == name for asked in recipe.scores.values() if asked.net is not None)
         slow = isinstance(spec, NetworkSpec)
         context = growth.context(spec)
         whole = growth.sums(spec, np.flatnonzero(seen.kept), context) if isinstance(spec, PositionalSpec) else None
@@ -167,7 +168,8 @@ def grow_pictured(recipe: Recipe, seen: Seen, seed: int) -> Generator[Step, None
             gone = out[seen.kept[out]]
             sums = whole.without(growth.sums(spec, gone, context)) if whole is not None and len(gone) else whole
             denoiser = yield from growth.denoiser(name, rest, sums)
-            growth.made[name, turn] = denoiser
+            if turn is None or marked:
+                growth.made[name, turn] = denoiser
             for k in asking:
                 growth.judge(k, growth.question(k, denoiser, rest, turn), denoiser, turn, out)
     for name, asked in recipe.scores.items():
