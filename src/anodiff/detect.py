@@ -19,13 +19,19 @@ from anodiff.types import Misfit, Scores
 
 if TYPE_CHECKING:
     from anodiff.adapt import SklearnDetector
+    from anodiff.alarms import Region
     from anodiff.happening import Happening
     from anodiff.live import Stream
+    from anodiff.verdict import Verdict
 
 FITTED = {"tabular": "a table was fitted", "series": "series were fitted", "image": "images were fitted"}
 LACKING = {
     "events": "events() is for series, and {fitted}; give Detector(modality='series').",
     "stream": "stream() is for series, and {fitted}; give Detector(modality='series').",
+    "judge": "judge() is for images, and {fitted}; give Detector(modality='image').",
+    "regions": "regions() is for images, and {fitted}; give Detector(modality='image').",
+    "p_map": "p_map() is for images, and {fitted}; give Detector(modality='image').",
+    "names": "names() is for images, and {fitted}; give Detector(modality='image').",
     "score_chunks": "score_chunks() cuts tables into chunks, and {fitted}; call decision_function.",
 }
 """What is said where the fitted kind of data has no such method."""
@@ -231,6 +237,25 @@ class Detector(Settings):
         found: Stream = self._asked("stream").stream(**settings)
         return found
 
+    def judge(self, X: Any, *, maps: bool = True) -> "Iterator[Verdict]":
+        """Of images: a verdict for each, in bounded memory; what cannot be read is listed among them."""
+        found: Iterator[Verdict] = self._asked("judge").judge(X, maps=maps)
+        return found
+
+    def regions(self, X: Any, *, false_alarm_rate: float | None = None) -> "list[list[Region]]":
+        """Of images: where each is odd, the oddest first; see `detect_images.ImageDetector.regions`."""
+        found: list[list[Region]] = self._asked("regions").regions(X, false_alarm_rate=false_alarm_rate)
+        return found
+
+    def p_map(self, X: Any) -> Any:
+        """Of images: how much of normal pictures looks as odd as each pixel, laid out like `anomaly_map`."""
+        return self._asked("p_map").p_map(X)
+
+    def names(self, X: Any) -> list[str]:
+        """Of images: what those that can be read are called, in the order of their scores."""
+        found: list[str] = self._asked("names").names(X)
+        return found
+
     def as_sklearn(self) -> "SklearnDetector":
         """The same detector with scikit-learn's sign and labels (-1 anomaly, +1 normal)."""
         from anodiff.adapt import SklearnDetector
@@ -272,7 +297,7 @@ def _of_series() -> type:
 
 
 def _of_images() -> type:
-    from anodiff.detect_images import ImageDetector  # type: ignore[import-not-found, unused-ignore]
+    from anodiff.detect_images import ImageDetector
 
     return cast(type, ImageDetector)
 

@@ -300,7 +300,7 @@ def _of_series() -> Saved:
 
 
 def _of_images() -> Saved:
-    from anodiff.saving_images import ImagesConfig, restored  # type: ignore[import-not-found, unused-ignore]
+    from anodiff.saving_images import ImagesConfig, restored
 
     return ImagesConfig, restored
 
