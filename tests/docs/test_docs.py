@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_breast_cancer
 from typer.testing import CliRunner
 
@@ -29,6 +30,16 @@ def test_python_runs_as_written(page, tmp_path, monkeypatch):
         exec(compile(block, f"{page.name}, block {number}", "exec"), space)
 
 
+def draw_parts(folder: Path) -> None:
+    """Good parts and new ones, which commands about images name."""
+    noise = np.random.default_rng(0).integers(90, 110, (26, 64, 64), np.uint8)
+    noise[25, 20:30, 30:44] = 255
+    for k, pixels in enumerate(noise):
+        path = folder / ("parts/good" if k < 20 else "line3") / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+
 @pytest.mark.parametrize("page", having("sh"), ids=lambda page: page.stem)
 def test_commands_run_as_written(page, tmp_path, monkeypatch):
     from anodiff.cli.app import app
@@ -38,6 +49,7 @@ def test_commands_run_as_written(page, tmp_path, monkeypatch):
     table = {"normal": X[benign == 1][:200, :6], "new": X[250:300, :6]}
     for name, rows in table.items():
         np.savetxt(f"{name}.csv", rows, delimiter=",", header="radius,texture,round,area,smooth,dense", comments="")
+    draw_parts(tmp_path)
     for line in "".join(blocks(page, "sh")).splitlines():
         command, *arguments = shlex.split(line, comments=True) or [""]
         if command == "anodiff":

@@ -26,6 +26,8 @@ WORST = 24
 BESIDES = 4
 """Pictures without alarm that are shown after those in alarm."""
 REGIONS = 3
+HEARD = {"window": "score and map", "map": "map", "picture": "score"}
+"""What a member is heard for, by what is read of it."""
 NORMALS = 12
 """Normal pictures that are shown."""
 
@@ -204,7 +206,13 @@ def _learnt(detector: ImageDetector, path: str) -> JSON:
 
 def _member(model: Gallery, name: str) -> JSON:
     asked = model.recipe.scores[name]
-    return {"name": name, "asks": asked.use, "of": asked_of(model.recipe, name), "weight": asked.weight}
+    return {
+        "name": name,
+        "asks": asked.use,
+        "of": asked_of(model.recipe, name),
+        "heard": HEARD[asked.read],
+        "weight": asked.weight,
+    }
 
 
 def _named(data: Any) -> str:
