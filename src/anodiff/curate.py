@@ -4,7 +4,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,10 +22,12 @@ from anodiff.modalities.features import Features
 from anodiff.modalities.grids import Moments
 from anodiff.modalities.image import Image
 from anodiff.modalities.planes import Planes
+from anodiff.recipes.defects import Defects, defects, refuse_normal
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.pictured import FOLDS, Grown, Seen, grow_pictured
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.specs import MovedSpec
+from anodiff.recipes.taught import HEAD, taught
 from anodiff.settings import LEAST_ROWS
 from anodiff.types import JSON, Scores, Unreadable
 
@@ -52,6 +54,7 @@ class Held:
         held_out: Of other normal pictures, where alarms count those; else empty.
         unread: Pictures of fit that could not be read.
         known: Scores of known defects `(k,)`, each without its own help.
+        notes: What is to be said of the known defects.
     """
 
     whole: Gallery
@@ -60,6 +63,7 @@ class Held:
     held_out: Raw = field(default_factory=dict)
     unread: Sequence[Unread] = ()
     known: Scores = field(default_factory=lambda: np.zeros(0))
+    notes: Sequence[str] = ()
 
     def within(self, budget: int | None) -> "Held":
         """The same with the members that a budget pays for, its scales found anew."""
@@ -125,7 +129,7 @@ def blocks(model: Gallery, raw: Raw) -> Iterator[tuple[np.ndarray, dict[str, tor
     count = len(next(iter(raw.values())))
     for start in range(0, count, BLOCK):
         places = np.arange(start, min(start + BLOCK, count))
-        yield places, {name: torch.from_numpy(raw[name][places]).float() for name in model.members}
+        yield places, {name: torch.from_numpy(raw[name][places]).float() for name in model.speakers}
 
 
 def totals_of(model: Gallery, raw: Raw) -> Scores:
@@ -157,12 +161,14 @@ def curate(
     most: int = MOST,
     contaminated: float | str = 0.0,
     max_seconds: float | None = None,
+    examples: Any = None,
+    regions: Any = None,
 ) -> Generator[Progress, None, Held]:
-    """Learn an album of normal pictures; yields progress.
+    """Learn an album of normal pictures, and known defects with or without their masks; yields progress.
 
     Raises:
-        Unreadable: fewer than 5 of them can be read, or they are all the same.
-        Misfit: the recipe does not fit them.
+        Unreadable: fewer than 5 of them can be read, or they are all the same; or no known defect can.
+        Misfit: the recipe does not fit them, a known defect is among them, or a mask is not that of its picture.
     """
     seen, began = len(album), time.perf_counter()
     most = min(most, MOST)
@@ -172,6 +178,9 @@ def curate(
     with Stack(planes.shapes_) as stack, Stack(planes.shapes_) as copies:
         again = Again(recipe.moved, copies, seed)
         shot = yield from shoot(planes, album, stack, again, None if max_seconds is None else max_seconds / 2)
+        known = None if examples is None else defects(planes, examples, regions)
+        if known is not None:
+            refuse_normal(known, stack, shot.thumbnails, shot.names)
         moved = copies if len(copies) else None
         groups = twins(shot.thumbnails)
         fold = folds(groups, FOLDS, seed)
@@ -188,21 +197,46 @@ def curate(
             if aside > 0:
                 kept[np.argsort(-totals, kind="stable")[:aside]] = False
                 grown = yield from growing(recipe, Seen(stack, fold, kept, labels, len(classes), moved), seed)
-    facts = {
-        "asked": recipe.model_dump(mode="json"),
-        "rows_seen": seen,
-        "rows_fitted": int(kept.sum()),
-        "unread": [[each.name, each.why] for each in shot.unread],
-        "seconds": time.perf_counter() - began,
-        "losses": grown.losses,
-        "columns": planes.describe(),
-        "contamination": doubt,
-        "examples": 0,
-        "folds": len(np.unique(fold)),
-        "twins": int(len(groups) - len(np.unique(groups))),
-    }
-    whole = Gallery(grown.recipe, planes, grown.panel, grown.members, classes=classes, shown=shot.shown, facts=facts)
-    return Held(scaled(whole, grown.left_out), grown.left_out, shot.names, unread=shot.unread)
+        facts = {
+            "asked": recipe.model_dump(mode="json"),
+            "rows_seen": seen,
+            "rows_fitted": int(kept.sum()),
+            "unread": [[each.name, each.why] for each in shot.unread],
+            "seconds": time.perf_counter() - began,
+            "losses": grown.losses,
+            "columns": planes.describe(),
+            "contamination": doubt,
+            "examples": 0 if known is None else len(known),
+            "folds": len(np.unique(fold)),
+            "twins": int(len(groups) - len(np.unique(groups))),
+        }
+        left_out = grown.left_out
+        whole = Gallery(
+            grown.recipe, planes, grown.panel, grown.members, classes=classes, shown=shot.shown, facts=facts
+        )
+        held = Held(scaled(whole, left_out), left_out, shot.names, unread=shot.unread)
+        if known is not None:
+            held = knowing(held, Seen(stack, fold, kept, labels, len(classes)), known, seed)
+    facts["seconds"] = time.perf_counter() - began
+    return held
+
+
+def knowing(held: Held, seen: Seen, known: Defects, seed: int) -> Held:
+    """The same with a head that has seen known defects."""
+    model, left_out = held.whole, held.left_out
+
+    def maps(places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        said = {name: torch.from_numpy(left_out[name][places]).float() for name in model.members}
+        return model.unaided(said), model.heard(said)
+
+    own = [{name: plane[[k]] for name, plane in known.planes.items()} for k in range(len(known))]
+    shown = torch.cat([model.unaided(model.said(planes)) for planes in own])
+    lesson = taught(model.recipe, seen.stack, seen.fold, seen.kept, maps, known, shown, seed)
+    joined = {**left_out, HEAD: lesson.left_out}
+    whole = scaled(replace(model, head=lesson.whole), joined)
+    apart = [model if head is None else replace(whole, head=head) for head in lesson.apart]
+    scores = np.concatenate([each.totals(each.said(planes)) for each, planes in zip(apart, own, strict=True)])
+    return replace(held, whole=whole, left_out=joined, known=scores, notes=known.notes)
 
 
 def told_apart(recipe: Recipe) -> bool:

@@ -84,10 +84,12 @@ class ImageDetector(Settings):
             most=int(self.max_rows),
             contaminated=cast(Any, self.contamination),
             max_seconds=None if self.max_seconds is None else float(self.max_seconds),
+            examples=examples,
+            regions=regions,
         )
         held.whole.facts["seconds"] = time.perf_counter() - began
         self._finish(held)
-        for note in [*notes, *unread_in_words(held.unread)]:
+        for note in [*notes, *unread_in_words(held.unread), *held.notes]:
             warnings.warn(note, UserWarning, stacklevel=2)
 
     def calibrate(self, X: Any) -> Self:

@@ -3,7 +3,8 @@ r"""A fitted detector of pictures, as plain parts: pictures in, maps and scores 
 .. math:: A = G_b * \sum_m w_m \frac{a_m - \mu_m}{\sigma_m}, \qquad a = \frac{\mathrm{pool}(A) - \mu}{\sigma},
 
 :math:`a_m` a member's map on the canvas, :math:`\mu, \sigma` of normal pictures that it had not seen, :math:`G_b` a
-Gaussian blur. Members may be heard for the score, shown on the map, or both.
+Gaussian blur. Members may be heard for the score, shown on the map, or both. Where a head has seen known defects, it
+makes the map anew, and is heard beside the members.
 """
 
 import math
@@ -23,6 +24,7 @@ from anodiff.modalities.planes import Planes
 from anodiff.recipes.build import Silent, schedule
 from anodiff.recipes.pictured import asks, judged, plane_of
 from anodiff.recipes.schema import Recipe
+from anodiff.recipes.taught import HEAD, Taught
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.planes import blurred
 from anodiff.types import JSON, Misfit, Scores
@@ -63,6 +65,7 @@ class Gallery:
         classes: Of the pictures of fit, where the recipe tells them apart: the folders that they lay in.
         shown: Small normal pictures `(k, 96, 96[, 3])` uint8, to show how it should look.
         facts: What is known of the fit, JSON.
+        head: What known defects taught; None where there were none.
     """
 
     recipe: Recipe
@@ -73,6 +76,12 @@ class Gallery:
     classes: Sequence[str] = ()
     shown: np.ndarray = field(default_factory=lambda: np.zeros((0, 96, 96), np.uint8))
     facts: JSON = field(default_factory=dict)
+    head: Taught | None = None
+
+    @property
+    def speakers(self) -> list[str]:
+        """All that say something of a picture: the members, and the head."""
+        return [*self.members, *([] if self.head is None else [HEAD])]
 
     @property
     def nfe(self) -> int:
@@ -115,10 +124,17 @@ class Gallery:
             x = planes[plane_of(self.recipe, name)]
             known = torch.zeros(len(x), dtype=torch.int64) if labels is None else labels
             found[name] = judged(self.recipe, name, member, denoiser, x, label=known)
+        if self.head is not None:
+            found[HEAD] = self.head.said(planes)
         return found
 
     def canvas(self, said: Said) -> Tensor:
-        """What is shown: the map `(n, S, S)` of the members that say where, S the side of the modality's canvas.
+        """What is shown: the map `(n, S, S)`, of the head where there is one."""
+        own = self.unaided(said)
+        return own if self.head is None else self.head.map(own, self.laid(said[HEAD].float()))
+
+    def unaided(self, said: Said) -> Tensor:
+        """The map `(n, S, S)` of the members that say where, S the side of the modality's canvas.
 
         A part of its own median is taken away: how odd a picture is as a whole is for its score to say.
         """
@@ -126,20 +142,33 @@ class Gallery:
         own = found.flatten(1).median(1).values[:, None, None]
         return found - self.recipe.relative * own
 
+    def heard(self, said: Said) -> Tensor:
+        """The map `(n, S, S)` of the members that are heard for the score."""
+        heard = [name for name in self.members if self.recipe.scores[name].read != "map"]
+        return self.summed(said, heard or list(self.members))
+
     def summed(self, said: Said, names: Sequence[str]) -> Tensor:
         """The calibrated maps of some members summed and blurred `(n, S, S)`."""
-        side = self.modality.canvas
-        maps = {name: said[name] for name in names if said[name].ndim == 3}
-        count = len(next(iter(said.values())))
+        count, side = len(next(iter(said.values()))), self.modality.canvas
         total = torch.zeros(count, side, side)
-        for name, map in maps.items():
-            scaled = self.scales[name](map.float())[:, None]
-            total += (
-                self.recipe.scores[name].weight
-                * interpolate(scaled, (side, side), mode="bilinear", align_corners=False)[:, 0]
-            )
-        sigma = self.recipe.blur * side / int(self.modality.image_.size)
-        return blurred(total[:, None], sigma)[:, 0] if sigma else total
+        for name in names:
+            if said[name].ndim == 3:
+                total += self.recipe.scores[name].weight * self.spread(self.scales[name](said[name].float()))
+        return self.softened(total)
+
+    def laid(self, map: Tensor) -> Tensor:
+        """A map `(n, h, w)` on the canvas, blurred."""
+        return self.softened(self.spread(map))
+
+    def spread(self, map: Tensor) -> Tensor:
+        """A map `(n, h, w)` at the side of the canvas."""
+        side = self.modality.canvas
+        return interpolate(map[:, None], (side, side), mode="bilinear", align_corners=False)[:, 0]
+
+    def softened(self, canvas: Tensor) -> Tensor:
+        """Maps `(n, S, S)` blurred as the recipe says."""
+        sigma = self.recipe.blur * self.modality.canvas / int(self.modality.image_.size)
+        return blurred(canvas[:, None], sigma)[:, 0] if sigma else canvas
 
     def pooled(self, canvas: Tensor) -> Tensor:
         """What maps `(n, S, S)` come to, `(n,)` float64."""
@@ -155,9 +184,9 @@ class Gallery:
         return self.scales[POOL](self.worst(said)).numpy()
 
     def worst(self, said: Said) -> Tensor:
-        """What the summed map of the members that are heard comes to, not yet scaled, `(n,)` float64."""
-        heard = [name for name in self.members if self.recipe.scores[name].read != "map"]
-        return self.pooled(self.summed(said, heard or list(self.members)))
+        """What is heard of a picture comes to, not yet scaled, `(n,)` float64."""
+        heard = self.heard(said)
+        return self.pooled(heard if self.head is None else self.head.scored(heard, self.canvas(said)))
 
     def nearest_normal(self, picture: Picture) -> np.ndarray | None:
         """Of the small normal pictures, the one that looks most like this; None where none were kept.

@@ -1,14 +1,16 @@
-r"""A light head on patch features, from a handful of known defects: the log-odds that a patch z is of a defect,
+r"""A light head on patches, from a handful of known defects: the log-odds that a patch is of a defect,
 
-.. math:: f(z) = b + u^\top W (z - \mu) + \sum_j v_j e^{-\| W (z - \mu) - a_j \|^2 / 2 h^2}, \qquad
-          \min_{b, u, v} \; \tfrac12 \overline{\ell}_\text{normal} + \tfrac12 \overline{\ell}_\text{defect}
-          + \tfrac{\lambda}{2 n} \big( \|u\|^2 + \|v\|^2 \big),
+.. math:: f(z, e) = b + u^\top W (z - \mu) + 10 \, v^\top S (e - m), \qquad v \ge 0,
 
-with W whitening the normal patches, anchors :math:`a_j` among the defects' patches, and n known defects, each of the
-same weight. Both classes weigh the same, so f is 0 where they are equally likely. The fewer the examples the stiffer
-the head: with one, u points from the normal mean to the defect's, which is Fisher's discriminant.
+        \min_{b, u, v} \; \tfrac{1 - q}{2} \overline{\ell}_\text{normal} + \tfrac{q}{2} \overline{\ell}_\text{beside}
+        + \tfrac12 \overline{\ell}_\text{defect} + \tfrac{\lambda}{2 n^2} \big( \|u\|^2 + \|v\|^2 \big) .
 
-A head knows only what it was shown: `anodiff.scores.fewshot` says which patches to show it, and how loudly to hear it.
+z are a patch's features and W whitens those of normal patches; e is what an unsupervised map says of the patch, S over
+its deviation among normals. Of n known defects each weighs the same. Defects and the others weigh the same too, so f is
+0 where they are equally likely; of the others, patches beside a defect in its own picture say where it ends.
+
+The map costs next to nothing and features cost much, so with one defect f is little but the map; and f never falls
+where the map rises. `anodiff.scores.fewshot` says which patches to show a head.
 """
 
 from typing import Self
@@ -20,166 +22,135 @@ from torch.nn.functional import softplus
 from anodiff.types import JSON, Misfit
 
 ROWS = 8192
+LOUD = 10.0
+"""How much less the map costs than features."""
 
 
 class PatchHead(nn.Module):
-    """Logistic regression on whitened patches and on their likeness to known ones, by Newton's method.
+    """Logistic regression on whitened features and on an unsupervised map, by Newton's method.
 
     Args:
         channels: C of the features.
-        anchors: At most so many patches of defects that likeness is measured to; 0 for a linear head.
-        penalty: The lambda, for one example.
+        told: G, so many numbers of the map follow the features of a patch.
+        penalty: The lambda.
+        beside: The q, where there are patches beside defects.
         shrinkage: Part of the normals' correlations that is replaced by the identity.
-        most: At most so many normal patches are fitted on, drawn at random; all are searched for hard ones.
-        hard: Part of the normal patches, those that a first fit takes most for defects, that get half of the normals'
-            weight in a second; 0 for one fit.
     """
 
-    mean: Tensor
-    whiten: Tensor
-    anchor: Tensor
-    width: Tensor
-    weight: Tensor
+    slope: Tensor
+    bias: Tensor
 
     def __init__(
-        self,
-        channels: int,
-        anchors: int = 16,
-        penalty: float = 1.0,
-        shrinkage: float = 0.05,
-        most: int = 50_000,
-        hard: float = 0.02,
+        self, channels: int, told: int = 0, penalty: float = 60.0, beside: float = 0.7, shrinkage: float = 0.05
     ) -> None:
         super().__init__()
         self.channels = channels
-        self.anchors = anchors
+        self.told = told
         self.penalty = penalty
+        self.beside = beside
         self.shrinkage = shrinkage
-        self.most = most
-        self.hard = hard
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("whiten", torch.eye(channels))
-        self.register_buffer("anchor", torch.zeros(anchors, channels))
-        self.register_buffer("width", torch.ones(()))
-        self.register_buffer("weight", torch.zeros(channels + anchors + 1))
+        self.register_buffer("slope", torch.zeros(channels + told))
+        self.register_buffer("bias", torch.zeros(()))
 
     def config(self) -> JSON:
         """What `PatchHead(**config)` needs, for a state to be laid into."""
-        names = ("channels", "anchors", "penalty", "shrinkage", "most", "hard")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in ("channels", "told", "penalty", "beside", "shrinkage")}
 
-    def fit(self, normal: Tensor, defect: Tensor, seed: int = 0, of: Tensor | None = None) -> Self:
-        """Learn from patches of normal pictures `(N, C)` and of known defects `(M, C)`.
+    def fit(self, normal: Tensor, defect: Tensor, of: Tensor | None = None, beside: Tensor | None = None) -> Self:
+        """Learn from patches, of each C features and then G numbers of the map.
 
         Args:
-            normal: Patches, as many as there are.
-            defect: Patches, at least one.
-            seed: Of the draw of normals and of the anchors.
-            of: Which example each patch of a defect is from, `(M,)`; one example where not given.
+            normal: Of normal pictures, `(N, C + G)`.
+            defect: Of known defects, `(M, C + G)`.
+            of: Which known defect each patch is of, `(M,)`; one where not given.
+            beside: Of the defects' pictures, which no defect touches, `(K, C + G)`.
 
         Raises:
             Misfit: there are fewer than two normal patches or no patch of a defect, or they have other channels.
         """
-        self._check(normal, defect)
-        generator = torch.Generator().manual_seed(seed)
-        defect, few = defect.float(), normal[torch.randperm(len(normal), generator=generator)[: self.most]].float()
-        self.mean, self.whiten = whitening(few, self.shrinkage)
-        self._anchor(few, defect, generator)
-        self.weight = torch.zeros_like(self.weight)
-        return self._learn(normal, few, defect, of)
-
-    def left_out(self, normal: Tensor, defect: Tensor, of: Tensor, seed: int = 0) -> Tensor:
-        """Log-odds of each patch of a defect `(M, C)` by a head that was not shown its example, `(M,)`.
-
-        Args:
-            normal: As in `fit`.
-            defect: As in `fit`.
-            of: Which example each patch is from, `(M,)`; at least two examples.
-            seed: As in `fit`.
-        """
-        if len(torch.unique(of)) < 2:
-            raise Misfit("leaving one example out needs at least two; without, trust a head by its prior.")
-        odds = torch.zeros(len(defect))
-        for example in torch.unique(of):
-            other = of != example
-            apart = PatchHead(**self.config()).fit(normal, defect[other], seed, of[other])
-            odds[~other] = apart.odds(defect[~other])
-        return odds
-
-    def odds(self, rows: Tensor) -> Tensor:
-        """Log-odds of patches `(n, C)`, `(n,)`."""
-        pieces = rows.split(ROWS)  # type: ignore[no-untyped-call]
-        return torch.cat([self._lifted(piece.float()) @ self.weight for piece in pieces])
-
-    def logit(self, x: Tensor) -> Tensor:
-        """Log-odds of every patch of features `(B, C, h, w)`, `(B, h, w)`."""
-        odds = self.odds(x.movedim(1, 3).flatten(0, 2))
-        return odds.reshape(len(x), *x.shape[2:]).to(x.dtype)
-
-    def _check(self, normal: Tensor, defect: Tensor) -> None:
-        if normal.ndim != 2 or defect.ndim != 2 or {normal.shape[1], defect.shape[1]} != {self.channels}:
-            shapes = f"{tuple(normal.shape)} and {tuple(defect.shape)}"
-            raise Misfit(f"a head of {self.channels} channels takes patches (n, {self.channels}); got {shapes}.")
-        if len(normal) < 2 or not len(defect):
-            raise Misfit(f"a head needs normal and defect patches; got {len(normal)} and {len(defect)}.")
-
-    def _anchor(self, normal: Tensor, defect: Tensor, generator: torch.Generator) -> None:
-        """Anchors spread over the defects; their width is half the typical distance of a normal patch to them."""
-        if not self.anchors:
-            return
-        rows = self._white(defect)
-        self.anchor = rows[farthest(rows, self.anchors)]
-        some = self._white(normal[torch.randperm(len(normal), generator=generator)[:1000]])
-        self.width = torch.cdist(some, self.anchor).median().clamp(min=1e-6) / 2
-
-    def _learn(self, normal: Tensor, few: Tensor, defect: Tensor, of: Tensor | None) -> Self:
+        beside = normal[:0] if beside is None else beside
+        self._check(normal, defect, beside)
+        mean, lift = self._lifting(normal)
+        rows = (torch.cat([normal, beside, defect]).float() - mean) @ lift
+        rows = torch.cat([rows, torch.ones(len(rows), 1)], 1)
+        sign = torch.cat([-torch.ones(len(normal) + len(beside)), torch.ones(len(defect))])
+        part = self.beside if len(beside) else 0.0
         per, examples = shares(len(defect), of)
-        rows = torch.cat([few, defect])
-        sign = torch.cat([-torch.ones(len(few)), torch.ones(len(defect))])
-        share = torch.cat([torch.full((len(few),), 0.5 / len(few)), 0.5 * per])
-        self._newton(rows, sign, share, examples)
-        count = round(self.hard * len(normal))
-        if count:
-            hardest = normal[self.odds(normal).topk(count).indices].float()
-            rows = torch.cat([hardest, rows])
-            sign = torch.cat([-torch.ones(count), sign])
-            share = torch.cat([torch.full((count,), 0.25 / count), torch.where(sign[count:] < 0, share / 2, share)])
-            self._newton(rows, sign, share, examples)
+        others = [torch.full((len(x),), p / max(1, len(x))) for x, p in ((normal, 1 - part), (beside, part))]
+        weight = self._rising(rows, sign, torch.cat([*others, per]) / 2, self.penalty / examples**2)
+        self.slope = (lift @ weight[:-1]).float()
+        self.bias = (weight[-1] - mean @ self.slope).float()
         return self
 
-    def _newton(self, rows: Tensor, sign: Tensor, share: Tensor, examples: int, steps: int = 30) -> None:
-        """Newton's method on the weights, halving a step that does not descend."""
-        lifted = self._lifted(rows)
-        ridge = torch.full((len(self.weight),), self.penalty / examples, dtype=torch.float64)
-        ridge[-1] = 1e-6
-        weight = self.weight.double()
+    def odds(self, rows: Tensor) -> Tensor:
+        """Log-odds of patches `(n, C + G)`, `(n,)`."""
+        return rows.float() @ self.slope + self.bias
 
-        def cost(w: Tensor) -> Tensor:
-            return (share * softplus(-sign * (lifted @ w.float()))).double().sum() + (ridge * w**2).sum() / 2
+    def logit(self, x: Tensor) -> Tensor:
+        """Log-odds of every patch of features and maps `(B, C + G, h, w)`, `(B, h, w)`."""
+        return torch.einsum("bchw,c->bhw", x.float(), self.slope) + self.bias
 
-        now = cost(weight)
-        for _ in range(steps):
-            p = torch.sigmoid(-sign * (lifted @ weight.float()))
-            slope = ridge * weight - (lifted.T @ (share * sign * p)).double()
-            curvature = curved(lifted, share * p * (1 - p)) + torch.diag(ridge)
-            step = torch.linalg.solve(curvature, slope)
-            stride = 1.0
-            while stride > 1e-3 and cost(weight - stride * step) > now:
-                stride /= 2
-            weight = weight - stride * step
-            before, now = now, cost(weight)
-            if before - now < 1e-7:
-                break
-        self.weight = weight.float()
+    def _check(self, *given: Tensor) -> None:
+        wide = self.channels + self.told
+        if any(rows.ndim != 2 or rows.shape[1] != wide for rows in given):
+            shapes = ", ".join(str(tuple(rows.shape)) for rows in given)
+            raise Misfit(f"a head of {wide} channels takes patches (n, {wide}); got {shapes}.")
+        if len(given[0]) < 2 or not len(given[1]):
+            raise Misfit(f"a head needs normal and defect patches; got {len(given[0])} and {len(given[1])}.")
 
-    def _white(self, rows: Tensor) -> Tensor:
-        return (rows - self.mean) @ self.whiten
+    def _lifting(self, normal: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean `(C + G,)` and a matrix that whitens the features and scales the map, `(C + G, C + G)`."""
+        mean, whiten = whitening(normal[:, : self.channels], self.shrinkage)
+        told = normal[:, self.channels :].double()
+        deviation = (told - told.mean(0)).square().mean(0).sqrt().clamp(min=1e-9)
+        lift = torch.zeros(normal.shape[1], normal.shape[1])
+        lift[: self.channels, : self.channels] = whiten
+        lift[self.channels :, self.channels :] = torch.diag(LOUD / deviation)
+        return torch.cat([mean, told.mean(0).float()]), lift
 
-    def _lifted(self, rows: Tensor) -> Tensor:
-        """What the head is linear in, `(n, C + anchors + 1)`."""
-        white = self._white(rows)
-        near = torch.exp(-0.5 * (torch.cdist(white, self.anchor) / self.width) ** 2)
-        return torch.cat([white, near, torch.ones_like(white[:, :1])], 1)
+    def _rising(self, rows: Tensor, sign: Tensor, share: Tensor, ridge: float) -> Tensor:
+        """The best weights of which none of the map's is negative: those that would be are left out, and it is fit."""
+        free = torch.ones(rows.shape[1], dtype=torch.bool)
+        while True:
+            weight = torch.zeros(rows.shape[1])
+            weight[free] = newton(rows[:, free], sign, share, ridge)
+            negative = torch.zeros_like(free)
+            negative[self.channels : -1] = weight[self.channels : -1] < 0
+            if not negative.any():
+                return weight
+            free &= ~negative
+
+
+def newton(rows: Tensor, sign: Tensor, share: Tensor, ridge: float, steps: int = 30) -> Tensor:
+    """Weights `(P,)` of a logistic regression, the last a constant that costs nothing, halving a step that climbs.
+
+    Args:
+        rows: `(n, P)`.
+        sign: `(n,)`, 1 or -1.
+        share: The weight of each row, `(n,)`.
+        ridge: What the square of a weight costs.
+        steps: At most.
+    """
+    cost_of = torch.full((rows.shape[1],), ridge, dtype=torch.float64)
+    cost_of[-1] = 1e-6
+    weight = torch.zeros(rows.shape[1], dtype=torch.float64)
+
+    def cost(w: Tensor) -> Tensor:
+        return (share * softplus(-sign * (rows @ w.float()))).double().sum() + (cost_of * w**2).sum() / 2
+
+    now = cost(weight)
+    for _ in range(steps):
+        p = torch.sigmoid(-sign * (rows @ weight.float()))
+        slope = cost_of * weight - (rows.T @ (share * sign * p)).double()
+        step = torch.linalg.solve(curved(rows, share * p * (1 - p)) + torch.diag(cost_of), slope)
+        stride = 1.0
+        while stride > 1e-3 and cost(weight - stride * step) > now:
+            stride /= 2
+        weight = weight - stride * step
+        before, now = now, cost(weight)
+        if before - now < 1e-7:
+            break
+    return weight.float()
 
 
 def whitening(normal: Tensor, shrinkage: float) -> tuple[Tensor, Tensor]:
@@ -197,23 +168,13 @@ def whitening(normal: Tensor, shrinkage: float) -> tuple[Tensor, Tensor]:
     return mean.float(), ((vectors * values.rsqrt() @ vectors.T) / deviation[:, None]).float()
 
 
-def curved(lifted: Tensor, weight: Tensor) -> Tensor:
+def curved(rows: Tensor, weight: Tensor) -> Tensor:
     r""":math:`\Phi^\top \mathrm{diag}(w) \Phi` `(P, P)`, in double precision from pieces in single."""
-    total = torch.zeros(lifted.shape[1], lifted.shape[1], dtype=torch.float64)
-    for start in range(0, len(lifted), ROWS):
-        piece = lifted[start : start + ROWS]
+    total = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64)
+    for start in range(0, len(rows), ROWS):
+        piece = rows[start : start + ROWS]
         total += ((piece * weight[start : start + ROWS, None]).T @ piece).double()
     return total
-
-
-def farthest(rows: Tensor, count: int) -> Tensor:
-    """Places of `count` of the rows `(n, d)`, each the farthest from those before it; repeated if there are fewer."""
-    chosen = [int((rows - rows.mean(0)).square().sum(1).argmin())]
-    distance = (rows - rows[chosen[0]]).square().sum(1)
-    while len(chosen) < min(count, len(rows)):
-        chosen.append(int(distance.argmax()))
-        distance = torch.minimum(distance, (rows - rows[chosen[-1]]).square().sum(1))
-    return torch.tensor(chosen)[torch.arange(count) % len(chosen)]
 
 
 def shares(patches: int, of: Tensor | None) -> tuple[Tensor, int]:
