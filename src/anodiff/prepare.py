@@ -49,7 +49,7 @@ def is_images(given: object, X: object) -> bool:
 
     "auto" takes for images what `looks_pictured` does. Of a modality its attribute `kind` says so.
     """
-    if given == "image" or getattr(given, "kind", None) == "image":
+    if given == "image" or getattr(given, "kind", None) in ("image", "features"):
         return True
     return given == "auto" and looks_pictured(X)
 
