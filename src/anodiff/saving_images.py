@@ -26,6 +26,7 @@ from anodiff.recipes.build import Group, laid_in, question, revive_gaussian, sch
 from anodiff.recipes.pictured import network, own_score
 from anodiff.recipes.schema import Recipe, recipe
 from anodiff.recipes.specs import DenoiserSpec, EmpiricalSpec, GaussianSpec, MixtureSpec, NetworkSpec, PositionalSpec
+from anodiff.recipes.taught import Taught
 from anodiff.saving import sealed, state, write_folder
 from anodiff.scores.base import AnomalyScore
 from anodiff.settings import check_settings
@@ -73,6 +74,7 @@ class ImagesConfig(BaseModel):
     modality: Literal["image"]
     encoding: dict[str, Any]
     scales: dict[str, ScaleConfig]
+    head: dict[str, Any] | None = None
     names: list[str]
     classes: list[str]
     recipe_was_auto: bool
@@ -98,6 +100,8 @@ def arrays_of(held: Held) -> dict[str, np.ndarray]:
         "known": {"scores": held.known},
         "shown": {"pictures": model.shown},
     }
+    if model.head is not None:
+        groups["head"] = model.head.arrays()
     for name, denoiser in model.panel.items():
         groups[f"denoiser.{name}"] = state(denoiser)
     for name, member in model.members.items():
@@ -126,10 +130,11 @@ def restored(config: ImagesConfig, group: Group) -> ImageDetector:
     shown = group("shown")["pictures"]
     if shown.dtype != np.uint8 or shown.ndim not in (3, 4):
         raise BadModel(f"the pictures that it shows have shape {shown.shape} and type {shown.dtype}")
-    whole = Gallery(chosen, planes, panel, members, scales, config.classes, shown, facts)
+    head = None if config.head is None else Taught.restore(config.head, group("head"), planes.shapes_)
+    whole = Gallery(chosen, planes, panel, members, scales, config.classes, shown, facts, head)
     unread = [Unread(name, why) for name, why in config.facts.unread]
     held = Held(whole, group("left_out"), config.names, group("held_out"), unread, group("known")["scores"])
-    _check(held, members)
+    _check(held)
     asked = "auto" if config.recipe_was_auto else recipe(facts["asked"]).model_dump(mode="json")
     detector = ImageDetector(planes.image if isinstance(planes.image, Features) else _image(planes), asked)
     detector.set_params(**config.settings)
@@ -152,6 +157,7 @@ def _config(detector: ImageDetector, weights: bytes) -> JSON:
         "modality": "image",
         "encoding": held.whole.modality.config(),
         "scales": {name: {"mean": scale.mean, "std": scale.std} for name, scale in held.whole.scales.items()},
+        "head": None if held.whole.head is None else held.whole.head.config(),
         "names": list(held.names),
         "classes": list(held.whole.classes),
         "recipe_was_auto": isinstance(detector.recipe, str) and detector.recipe == "auto" and not detector.changes,
@@ -198,13 +204,15 @@ def _member(name: str, planes: Planes, group: Group, chosen: Recipe) -> AnomalyS
     asked = chosen.scores[name]
     if asked.net is None:
         return question(asked)
+    process = schedule(chosen)
     with torch.device("meta"):
-        made = own_score(asked, planes.shapes_[str(asked.net.view)][0], schedule(chosen), 0)
+        made = own_score(asked, planes.shapes_[str(asked.net.view)][0], process, 0)
     return cast(AnomalyScore, laid_in(cast(Any, made), group(f"score.{name}")))
 
 
-def _check(held: Held, members: Mapping[str, AnomalyScore]) -> None:
-    """What members said of pictures is of all members, and of as many pictures each."""
+def _check(held: Held) -> None:
+    """What was said of pictures is of all members and the head, and of as many pictures each."""
+    members = held.whole.speakers
     for told, count in ((held.left_out, len(held.names)), (held.held_out, None)):
         if not told and told is held.held_out:
             continue

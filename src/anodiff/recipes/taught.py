@@ -1,14 +1,14 @@
 r"""What a handful of known defects teaches: where a picture looks like one, by its features x and by the map A that the
 members of a recipe make of it,
 
-.. math:: A' = \frac{f - \mu}{\sigma}, \qquad f = b + \sum_j v_j \, g_j * \ell(A) + u^\top x,
+.. math:: A' = \frac{f - \mu}{\sigma}, \qquad f = b + v \, \ell(A) + u^\top x,
           \qquad \ell(a) = \mathrm{sign}(a) \log(1 + |a|) ,
 
-:math:`g_j` blurs over 0, 1 and 2 cells, and :math:`\mu, \sigma` are of normal pictures that a head had not seen. f is
-the head of `anodiff.scores.head`: of one example it is little but the map, of fifty mostly the features.
+:math:`\mu, \sigma` of normal pictures that a head had not seen. f is the head of `anodiff.scores.head`: of one example
+it is little but the map, of fifty mostly the features. For the score both are heard, A and A'.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -18,17 +18,16 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from anodiff.data.stack import Stack
+from anodiff.data.twins import folds, twins
 from anodiff.modalities.planes import Shape
 from anodiff.recipes.defects import Defects
 from anodiff.recipes.schema import Recipe
 from anodiff.scores.fewshot import marked, suspected
 from anodiff.scores.head import PatchHead
-from anodiff.scores.planes import blurred
 from anodiff.types import JSON, BadModel
 
 HEAD = "known-defects"
 """What the head is called among the members; recipes cannot call one so."""
-BLURS = (0, 1, 2)
 GRID = 32
 """Cells along a side, at most, that pixels are averaged to."""
 ROWS = 40_000
@@ -69,8 +68,7 @@ class Taught:
 
     def map(self, shown: Tensor, said: Tensor) -> Tensor:
         """A' `(n, S, S)`, of the map of the members and of what was said of the features, laid on the same canvas."""
-        slopes = self.head.slope[self.head.channels :]
-        return (said + torch.einsum("bgij,g->bij", told(shown, self.cells), slopes) - self.mean) / self.std
+        return (said + self.head.slope[-1] * told(shown) - self.mean) / self.std
 
     def scored(self, heard: Tensor, map: Tensor) -> Tensor:
         """What a picture's score is to be of `(n, S, S)`: what is heard of members and A', both in deviations."""
@@ -104,7 +102,7 @@ class Taught:
             numbers = [float(config[name]) for name in ("mean", "std", "spread")]
             made = cls(head, str(config["plane"]), int(config["cells"]), *numbers)
             channels, rows, _ = shapes[made.plane]
-            if (head.channels, head.told) != (channels, len(BLURS)) or not 1 <= made.cells <= rows:
+            if (head.channels, head.told) != (channels, 1) or not 1 <= made.cells <= rows:
                 raise ValueError(f"a plane of {channels} channels on {rows} rows is not what it judges")
             if not np.isfinite([*numbers, float(slope.sum() + bias.sum())]).all() or min(numbers[1:]) <= 0:
                 raise ValueError("its numbers are none")
@@ -128,6 +126,34 @@ class Lesson:
     apart: list[Taught | None]
 
 
+@dataclass(frozen=True)
+class Patches:
+    """Patches of features and of what is told, `(., C + 1)` each, that heads are shown.
+
+    Attributes:
+        normal: Of normal pictures.
+        defect: Of known defects.
+        of: Which each of these is of.
+        beside: What no defect touches in the defects' pictures.
+        near: Which picture each of these is of.
+    """
+
+    normal: Tensor
+    defect: Tensor
+    of: Tensor
+    beside: Tensor
+    near: Tensor
+
+    def head(self, normal: Tensor | None = None, examples: Tensor | None = None) -> PatchHead:
+        """A head that is shown everything except some normal patches, given by a mask, and except some examples."""
+        made = PatchHead(self.normal.shape[1] - 1, told=1)
+        rest = self.normal if normal is None else self.normal[~normal]
+        if examples is None:
+            return made.fit(rest, self.defect, self.of, self.beside)
+        defect, beside = ~torch.isin(self.of, examples), ~torch.isin(self.near, examples)
+        return made.fit(rest, self.defect[defect], self.of[defect], self.beside[beside])
+
+
 def taught(
     recipe: Recipe,
     stack: Stack,
@@ -138,7 +164,7 @@ def taught(
     shown: Tensor,
     seed: int = 0,
 ) -> Lesson:
-    """Learn k known defects, each shown a patch of normal pictures, of the defect, and beside it.
+    """Learn k known defects from patches of normal pictures, of the defects, and beside them.
 
     Args:
         recipe: Says what the planes of the pictures are.
@@ -151,35 +177,29 @@ def taught(
         seed: Of the draw of normal patches.
     """
     plane, cells = judged_plane(recipe, stack.shapes)
-    rows, at, spread = sampled(stack, plane, cells, np.flatnonzero(kept), maps, seed)
+    normal, at, spread = sampled(stack, plane, cells, np.flatnonzero(kept), maps, seed)
+    seen = Patches(normal, *examined(known, joined(known.planes[plane], shown, cells), shown))
     turn = torch.from_numpy(fold[at] % TURNS)
-    defect, of, beside, near = examined(known, joined(known.planes[plane], shown, cells), shown)
-    channels = stack.shapes[plane][0]
-
-    def made(some: Tensor, without: Tensor | None = None) -> PatchHead:
-        head = PatchHead(channels, told=len(BLURS))
-        if without is None:
-            return head.fit(rows[some], defect, of, beside)
-        other, others = ~torch.isin(of, without), ~torch.isin(near, without)
-        return head.fit(rows[some], defect[other], of[other], beside[others])
-
-    everything = torch.ones(len(rows), dtype=torch.bool)
-    odds, left_out = torch.zeros(len(rows)), np.zeros((len(stack), cells, cells), np.float32)
+    odds, left_out = torch.zeros(len(normal)), np.zeros((len(stack), cells, cells), np.float32)
     for k in range(TURNS):
-        rest = turn != k
-        part = made(rest if int(rest.sum()) > 1 else everything)
-        odds[~rest] = part.odds(rows[~rest])
+        own = turn == k
+        part = seen.head(own if bool((~own).any()) else None)
+        odds[own] = part.odds(normal[own])
         for places, x in stack.batches(plane, np.flatnonzero(fold % TURNS == k), BLOCK):
             left_out[places] = Taught(part, plane, cells).said({plane: x}).numpy()
-    whole = Taught(made(everything), plane, cells, spread=spread).levelled(odds)
-    apart = list[Taught | None]([None] * len(known))
-    groups = min(APART, len(known))
-    for k in range(groups if groups > 1 else 0):
-        own = torch.arange(k, len(known), groups)
-        part = made(everything, own)
-        for i in own.tolist():
-            apart[i] = replace(whole, head=part).levelled(part.odds(rows))
-    return Lesson(whole, left_out, apart)
+    whole = Taught(seen.head(), plane, cells, spread=spread).levelled(odds)
+    return Lesson(whole, left_out, list(without(whole, seen, folds(twins(known.thumbnails), APART, seed))))
+
+
+def without(whole: Taught, seen: Patches, fold: np.ndarray) -> Iterator[Taught | None]:
+    """For each example a head that was not shown its fold; None where there is one fold."""
+    folds_of = np.unique(fold)
+    if len(folds_of) < 2:
+        yield from [None] * len(fold)
+        return
+    heads = {k: seen.head(examples=torch.from_numpy(np.flatnonzero(fold == k))) for k in folds_of}
+    apart = {k: replace(whole, head=head).levelled(head.odds(seen.normal)) for k, head in heads.items()}
+    yield from (apart[k] for k in fold)
 
 
 def judged_plane(recipe: Recipe, shapes: Mapping[str, Shape]) -> tuple[str, int]:
@@ -194,21 +214,20 @@ def gridded(x: Tensor, cells: int) -> Tensor:
     return x if x.shape[2] == cells else adaptive_avg_pool2d(x, (cells, cells))
 
 
-def told(shown: Tensor, cells: int) -> Tensor:
-    """What a head is told by maps `(n, S, S)`: their logarithm, blurred over so many cells, `(n, G, S, S)`."""
-    loud = shown.sign() * shown.abs().log1p()
-    return torch.cat([blurred(loud[:, None], cells_wide * shown.shape[1] / cells) for cells_wide in BLURS], 1)
+def told(shown: Tensor) -> Tensor:
+    """What a head is told by maps: their logarithm, of either sign."""
+    return shown.sign() * shown.abs().log1p()
 
 
 def joined(x: Tensor, shown: Tensor, cells: int) -> Tensor:
-    """Features and what is told, on one grid `(n, C + G, cells, cells)`."""
-    return torch.cat([gridded(x.float(), cells), adaptive_avg_pool2d(told(shown, cells), (cells, cells))], 1)
+    """Features and what is told, on one grid `(n, C + 1, cells, cells)`."""
+    return torch.cat([gridded(x.float(), cells), adaptive_avg_pool2d(told(shown)[:, None], (cells, cells))], 1)
 
 
 def sampled(
     stack: Stack, plane: str, cells: int, places: np.ndarray, maps: Maps, seed: int
 ) -> tuple[Tensor, np.ndarray, float]:
-    """Patches of normal pictures `(N, C + G)`, where each is from `(N,)`, and the deviation of what is heard."""
+    """Patches of normal pictures `(N, C + 1)`, where each is from `(N,)`, and the deviation of what is heard."""
     generator = torch.Generator().manual_seed(seed)
     each = max(1, min(cells**2, ROWS // len(places)))
     rows, heard = list[Tensor](), list[Tensor]()
@@ -223,7 +242,7 @@ def sampled(
 
 
 def examined(known: Defects, x: Tensor, shown: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Patches of defects and beside them, of features and what is told `(k, C + G, h, w)`, each with its example."""
+    """Patches of defects and beside them, of features and what is told `(k, C + 1, h, w)`, each with its example."""
     defect, of, beside, near = list[Tensor](), list[Tensor](), list[Tensor](), list[Tensor]()
     cells = x.shape[2], x.shape[3]
     for i, region in enumerate(known.regions):
