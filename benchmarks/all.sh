@@ -19,4 +19,6 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 for protocol in univariate multivariate own-train ucr ablation missing rates cost; do
   python benchmarks/series.py "$protocol" --seeds 3 >/dev/null
 done
+for protocol in mtd mtd-grouped; do python benchmarks/images.py "$protocol" --seeds 3 --rotated >/dev/null; done
+for protocol in examples examples-grouped pcb cost; do python benchmarks/images.py "$protocol" --seeds 3 >/dev/null; done
 python benchmarks/page.py

@@ -6,6 +6,8 @@ python benchmarks/page.py
 from pathlib import Path
 
 from anodiff.bench.conclude import show
+from anodiff.bench.images.page import show as show_images
+from anodiff.bench.images.results import recorded as recorded_images
 from anodiff.bench.series.page import show as show_series
 from anodiff.bench.series.results import recorded
 
@@ -34,6 +36,7 @@ def main():
     found = [HERE / "results" / name for name in ORDER if (HERE / "results" / name / "results.json").is_file()]
     told = show(found) if found else "No run of tables of this version has been recorded yet.\n"
     told += show_series(recorded(HERE / "results"))
+    told += show_images(recorded_images(HERE / "results"))
     (HERE.parent / "docs" / "benchmarks.md").write_text(f"{HEAD}\n{told}", encoding="utf-8")
 
 

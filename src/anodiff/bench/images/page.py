@@ -12,7 +12,6 @@ from anodiff.bench.page import markdown
 from anodiff.bench.results import plain
 from anodiff.types import JSON
 
-SAID = {"wins": "wins against", "ties": "ties with", "loses": "loses against"}
 TOLD = ("image_auroc", "aupro")
 
 
@@ -56,9 +55,10 @@ def about(results: Results) -> str:
     state = "" if results.finished else " **Not finished: some jobs are missing.**"
     changes = "".join(f", {name} = {value}" for name, value in settings.changes.items())
     return (
-        f"{asked[:1].upper()}{asked[1:]}. {sizes}; {results.summary['seeds']} seeds{changes}.{few} Rivals see "
-        f"layers {', '.join(settings.layers)} of the embedded backbone. anodiff {found['anodiff']}, torch "
-        f"{found['torch']}, on {machine['cores']} cores of {machine['cpu'] or 'an unknown processor'}, threads: {machine['threads']}.{state}"
+        f"{asked[:1].upper()}{asked[1:]}. {sizes}; seeds: {results.summary['seeds']}{changes}.{few} Rivals see layers "
+        f"{', '.join(settings.layers)} of the embedded backbone. anodiff {found['anodiff']}, torch {found['torch']}, "
+        f"on {machine['cores']} cores of {machine['cpu'] or 'an unknown processor'}, threads: "
+        f"{machine['threads']}.{state}"
     )
 
 
@@ -82,14 +82,12 @@ def sentence(each: JSON, where: str = "") -> str:
 
     >>> gap = {"verdict": "wins", "value": 0.02, "low": 0.01, "high": 0.03}
     >>> sentence({"rival": "padim", "image_auroc": gap})
-    'It wins against padim at +0.020 (0.010 to 0.030) image AUROC.'
+    'Against padim it wins at +0.020 (0.010 to 0.030) image AUROC.'
     """
     told = [
-        f"{SAID[each[name]['verdict']]} {each['rival']}{where} at {sheets.ahead(each[name])} {sheets.NAMES[name]}"
-        for name in TOLD
-        if name in each
+        f"{each[name]['verdict']} at {sheets.ahead(each[name])} {sheets.NAMES[name]}" for name in TOLD if name in each
     ]
-    return f"It {', '.join(told)}."
+    return f"Against {each['rival']}{where} it {', '.join(told)}."
 
 
 def troubles(summary: JSON, word: str) -> str:

@@ -29,7 +29,6 @@ from anodiff.bench.images.settings import Settings
 from anodiff.bench.images.turned import again
 from anodiff.bench.images.whiten import Whiten
 from anodiff.bench.series.timed import Record, attempt, timed
-from anodiff.data.jitter import jittered
 from anodiff.data.pairs import pairs
 from anodiff.metrics.ranking import auroc
 from anodiff.modalities.against import moved_onto
@@ -96,7 +95,7 @@ DIFFERENCES: dict[str, type[Difference]] = {
 ABOUT = {
     PAIRED: "fitted on pairs of templates and their photos taken again",
     "template difference": "absolute difference of grey pixels",
-    "template difference, aligned": "the same, once the template is moved onto the board as anodiff moves it",
+    "template difference, aligned": "grey pixels, once the template is moved onto the board as anodiff moves it",
     "feature difference, aligned": "Mahalanobis distance of feature differences, one covariance for all places",
 }
 
@@ -110,7 +109,7 @@ def act(case: Case, seed: int, settings: Settings) -> Iterator[Record]:
 
     def ours() -> JSON:
         with timed() as fit:
-            detector = fitted(jittered(case.train, seed=seed + 1), seed, changes=settings.changes)
+            detector = fitted(pairs(again(case.train, seed + 1), case.train), seed, changes=settings.changes)
         finishes.append(Finish.of(detector.inner_.model_))
         with timed() as spent:
             told = said(detector, pairs(shown, case.test))

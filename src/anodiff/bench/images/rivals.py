@@ -138,13 +138,13 @@ RIVALS: dict[str, Callable[[int], Rival]] = {
 }
 ABOUT = {
     "patchcore-tenth": "distance to the nearest of a greedy coreset, 10 % of all places, raw features",
-    "patchcore-10k": "the same, a coreset of 10,000 places",
-    "patchcore-tenth+white": "10 % of all places, features whitened by one covariance",
-    "patchcore-10k+white": "10,000 places, features whitened by one covariance",
-    "patchcore-tenth+place": "10 % of all places, features whitened at each place by its own covariance",
-    "patchcore-10k+place": "10,000 places, features whitened at each place by its own covariance",
+    "patchcore-10k": "distance to the nearest of a greedy coreset of 10,000 places, raw features",
+    "patchcore-tenth+white": "a coreset of 10 % of all places, features whitened by one covariance",
+    "patchcore-10k+white": "a coreset of 10,000 places, features whitened by one covariance",
+    "patchcore-tenth+place": "a coreset of 10 % of all places, features whitened at each place by its own covariance",
+    "patchcore-10k+place": "a coreset of 10,000 places, features whitened at each place by its own covariance",
     "padim": "a Gaussian for each place, as published: all covariance, ridge 0.01 of standardised features",
-    "padim-shrunk": "the same, a tenth of the covariance shrunk to its diagonal",
+    "padim-shrunk": "a Gaussian for each place, a tenth of its covariance shrunk to the diagonal",
     "thumbnail": f"distance to the nearest grey thumbnail of {THUMBNAIL[0]} x {THUMBNAIL[1]}",
     "mean": "difference from the mean grey picture",
 }

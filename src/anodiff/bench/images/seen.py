@@ -1,8 +1,8 @@
 """What rivals see of pictures: the frozen backbone's features on one grid, the same for all, and grey pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Self
 
 import torch
@@ -13,7 +13,7 @@ from anodiff.bench.images.settings import SIZE
 from anodiff.data.pictures import album
 from anodiff.modalities.grids import on_one_grid
 from anodiff.modalities.image import Image
-from anodiff.nets.backbones import backbone
+from anodiff.nets.backbones import Backbone, backbone
 
 PATCH = 3
 
@@ -23,19 +23,26 @@ class Seen:
     """n pictures.
 
     Attributes:
-        features: `(n, C, h, w)` float32, averaged over 3 x 3 places of each layer.
-        grey: `(n, S, S)` float32, 0..1.
+        x: `(n, C, S, S)` in -1..1.
+        look: One of them `(1, C, S, S)` to its features.
     """
 
-    features: Tensor
-    grey: Tensor
+    x: Tensor
+    look: Callable[[Tensor], Tensor]
 
-    def __len__(self) -> int:
-        return len(self.grey)
+    @cached_property
+    def features(self) -> Tensor:
+        """`(n, C, h, w)` float32, averaged over 3 x 3 places of each layer; the pictures pass one at a time."""
+        return torch.cat([self.look(row[None]) for row in self.x])
+
+    @cached_property
+    def grey(self) -> Tensor:
+        """`(n, S, S)` float32, 0..1."""
+        return (self.x.mean(1) + 1) / 2
 
 
 class Eyes:
-    """Pictures become what rivals see, one at a time.
+    """Pictures become what rivals see.
 
     Args:
         layers: Of the embedded backbone.
@@ -52,17 +59,17 @@ class Eyes:
         return self
 
     def __call__(self, pictures: Pictures) -> Seen:
-        """All of them."""
-        rows = [self._row(picture) for picture in album(list(pictures)).pictures(self.image_.square)]
-        return Seen(torch.cat([row.features for row in rows]), torch.cat([row.grey for row in rows]))
+        """All of them; the backbone looks when it is asked to."""
+        return Seen(self.image_.encode(album(list(pictures))).x, self.look)
 
-    @cached_property
-    def backbone(self) -> torch.nn.Module:
-        """The embedded one."""
-        return backbone("embedded", list(self.layers))
-
-    def _row(self, picture: object) -> Seen:
-        x = self.image_.encode([picture]).x
-        maps = self.backbone(x)
+    def look(self, x: Tensor) -> Tensor:
+        """Features of pictures `(n, C, S, S)`."""
+        maps = frozen(tuple(self.layers))(x)
         finest = max(each.shape[2] for each in maps), max(each.shape[3] for each in maps)
-        return Seen(on_one_grid(maps, finest, PATCH), (x.mean(1) + 1) / 2)
+        return on_one_grid(maps, finest, PATCH)
+
+
+@cache
+def frozen(layers: tuple[str, ...]) -> Backbone:
+    """The embedded backbone."""
+    return backbone("embedded", layers)

@@ -45,7 +45,7 @@ def methods(block: JSON, copy: str, ours: str) -> Sheet:
     ]
     heads = ["method", *NAMES.values(), "image AUROC as published", "spread of seeds"]
     heads += [f"{ours} ahead by: {NAMES[name]}" for name in FIRST] + ["fit s", "score s"]
-    return Sheet(TITLES[copy], heads, rows, note(block))
+    return Sheet(TITLES[copy], heads, rows, note(block) if copy == PLAIN else "")
 
 
 def note(block: JSON) -> str:

@@ -6,10 +6,12 @@ squashed to.
 
 import numpy as np
 
-from anodiff.bench.images.cases import Truth
+from anodiff.bench.images.cases import Pictures, Truth
 from anodiff.bench.images.settings import SIZE
-from anodiff.data.jitter import Move, jittered
-from anodiff.data.pictures import album
+from anodiff.data.jitter import Move
+from anodiff.data.jitter import again as photographed
+from anodiff.data.pictures import Unread
+from anodiff.types import Unreadable
 
 ANGLE, SHIFT = 15.0, 12.0
 """Degrees and pixels, at most, either way."""
@@ -33,10 +35,16 @@ def turned(pixels: np.ndarray, truth: Truth, seed: int) -> tuple[np.ndarray, Tru
     return found, Truth(truth.labels, truth.kinds, masks, known)
 
 
-def again(references: object, seed: int) -> list[np.ndarray]:
-    """References photographed again, `(H, W)` or `(H, W, 3)` uint8: shifted, turned a little, under other light."""
+def again(references: Pictures, seed: int) -> list[np.ndarray]:
+    """References photographed again, `(H, W)` or `(H, W, 3)` uint8: shifted, turned a little, under other light.
+
+    Raises:
+        Unreadable: one cannot be read.
+    """
     found = []
-    for pair in jittered(album(references), seed=seed).pictures():
-        pixels = (pair.reference.pixels * 255).round().astype(np.uint8)  # type: ignore[union-attr]
+    for pair in photographed(references, seed=seed).pictures():
+        if isinstance(pair, Unread):
+            raise Unreadable(f"picture {pair}")
+        pixels = (pair.pixels * 255).round().astype(np.uint8)
         found.append(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     return found
