@@ -51,7 +51,9 @@ def shown(
     small = coloured(resized(pixels, fitted(pixels.shape[:2])))
     size = small.shape[:2]
     p_map = detector.p_map_of(replace(verdict, size=size))
-    inside = np.logical_or.reduce([shrunk(region.mask, size) for region in sight.regions] or [np.zeros(size, bool)])
+    inside = np.logical_or.reduce(
+        [resized_mask(region.mask, size) for region in sight.regions] or [np.zeros(size, bool)]
+    )
     photo = outlined(small, inside, LINE) if sight.regions else small
     close = closer(pixels, sight.regions[0]) if sight.regions else None
     return sight, Shot(photo, heated(small, strength(p_map)), sight.normal, close)
@@ -98,3 +100,13 @@ def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     plane = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     small = np.asarray(Pillow.fromarray(plane).resize(size[::-1], Pillow.Resampling.LANCZOS))
     return small.reshape(*size, pixels.shape[2])
+
+
+def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A mask `(H, W)` at another size (h, w): without holes where that is larger, never empty where it is smaller.
+
+    >>> resized_mask(np.array([[True, False]]), (2, 4)).tolist()
+    [[True, True, False, False], [True, True, False, False]]
+    """
+    rows, columns = (np.arange(to) * of // to for of, to in zip(mask.shape, size, strict=True))
+    return np.asarray(shrunk(mask, size) | mask[np.ix_(rows, columns)])
