@@ -19,7 +19,7 @@ from anodiff.data.stack import Stack
 from anodiff.data.twins import folds, thumbnail, twins
 from anodiff.gallery import POOL, Gallery, Scale, classes_of, grey
 from anodiff.modalities.features import Features
-from anodiff.modalities.grids import Moments
+from anodiff.modalities.grids import Moments, leading
 from anodiff.modalities.image import Image
 from anodiff.modalities.planes import Planes
 from anodiff.recipes.defects import Defects, defects, refuse_normal
@@ -35,6 +35,8 @@ MOST = 4_000
 """Pictures that are learnt from at most."""
 SHOWN, SIDE = 100, 96
 """Small normal pictures that are kept, and their side in pixels."""
+DIRECTED = 200
+"""Pictures that the directions of a plane are found on."""
 BLOCK = 32
 """Maps that are laid on the canvas at once."""
 EXTENT = 0.002
@@ -175,7 +177,7 @@ def curate(
     if seen > most:
         album = album.part(np.sort(np.random.default_rng(seed).permutation(seen)[:most]))
     planes = Planes(image, recipe.planes).fit(album)
-    with Stack(planes.shapes_) as stack, Stack(planes.shapes_) as copies:
+    with Stack(planes.seen_) as stack, Stack(planes.seen_) as copies:
         again = Again(recipe.moved, copies, seed)
         shot = yield from shoot(planes, album, stack, again, None if max_seconds is None else max_seconds / 2)
         known = None if examples is None else defects(planes, examples, regions)
@@ -304,7 +306,7 @@ def shoot(
         order = np.random.default_rng(0).permutation(len(album))
     names, unread = list[str](), list[Unread]()
     thumbnails, shown = list[np.ndarray](), list[np.ndarray]()
-    moments = {name: Moments(shape[0]) for name, shape in planes.shapes_.items()}
+    moments = {name: Moments(shape[0]) for name, shape in planes.seen_.items()}
     first: dict[str, torch.Tensor] = {}
     varies = False
     every = max(1, len(album) // SHOWN)
@@ -334,6 +336,11 @@ def shoot(
             planes.means_[name], planes.stds_[name] = moments[name].mean, moments[name].std
             for each in (stack, again.stack):
                 each.scale(name, moments[name].mean, moments[name].std)
+        if spec.directions is not None:
+            some = np.linspace(0, len(stack) - 1, min(len(stack), DIRECTED)).astype(int)
+            planes.bases_[name] = leading((x for _, x in stack.batches(name, some)), planes.shapes_[name][0])
+            for each in (stack, again.stack):
+                each.turn(name, planes.bases_[name])
     return Shot(names, unread, np.stack(thumbnails), np.stack(shown))
 
 

@@ -26,8 +26,10 @@ class Stack:
     def __init__(self, shapes: Mapping[str, tuple[int, int, int]]) -> None:
         self.shapes = dict(shapes)
         self.count = 0
-        self._files = {name: tempfile.TemporaryFile(prefix="anodiff-") for name in shapes}
+        self._files = {name: tempfile.TemporaryFile(prefix="anodiff-") for name in shapes}  # noqa: SIM115
+        self._kept = dict(shapes)
         self._scales: dict[str, tuple[Tensor, Tensor]] = {}
+        self._bases: dict[str, Tensor] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -51,9 +53,14 @@ class Stack:
         """Give a plane from now on less a mean and over a deviation by channel, each `(C,)`."""
         self._scales[name] = mean[:, None, None], std[:, None, None]
 
+    def turn(self, name: str, basis: Tensor) -> None:
+        """Give a plane from now on along the directions `(C, d)` of a basis."""
+        self._bases[name] = basis
+        self.shapes[name] = (basis.shape[1], *self._kept[name][1:])
+
     def plane(self, name: str, places: Sequence[int] | np.ndarray) -> Tensor:
         """One plane of the pictures at these places `(n, C, h, w)` float32."""
-        shape, file = self.shapes[name], self._files[name]
+        shape, file = self._kept[name], self._files[name]
         size = 2 * int(np.prod(shape))
         file.flush()
         found = torch.empty(len(places), *shape)
@@ -64,7 +71,7 @@ class Stack:
         if name in self._scales:
             mean, std = self._scales[name]
             found.sub_(mean).div_(std)
-        return found
+        return along(found, self._bases[name]) if name in self._bases else found
 
     def batches(
         self, name: str, places: Sequence[int] | np.ndarray, size: int = BATCH
@@ -74,3 +81,8 @@ class Stack:
         for start in range(0, len(whole), size):
             part = whole[start : start + size]
             yield part, self.plane(name, part)
+
+
+def along(x: Tensor, basis: Tensor) -> Tensor:
+    """Maps `(n, C, h, w)` along the directions of a basis `(C, d)`, `(n, d, h, w)`."""
+    return torch.einsum("nchw,cd->ndhw", x, basis)

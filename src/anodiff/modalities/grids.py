@@ -6,7 +6,8 @@ r"""Maps on one grid, and what their channels are like over all places: means an
 Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance", 1983.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -49,6 +50,72 @@ def on_one_grid(maps: Sequence[Tensor], grid: tuple[int, int], patch: int = 1) -
     """
     pooled = (avg_pool2d(each, patch, 1, patch // 2, count_include_pad=False) for each in maps)
     return torch.cat([_regridded(each, grid) for each in pooled], 1)
+
+
+def spreads(maps: Sequence[Tensor], grid: tuple[int, int], side: int, pixels: Sequence[int]) -> Tensor:
+    r"""How much maps vary nearby, :math:`\log \mathrm{Var}` within windows of so many pixels, on one grid.
+
+    A layer whose window would be far larger than asked for, three of its cells at least, is left out.
+
+    Args:
+        maps: `(B, C_k, h_k, w_k)`.
+        grid: `(h, w)`.
+        side: Of the picture, in pixels.
+        pixels: Of windows.
+
+    Returns:
+        `(B, sum C_k over windows and layers, h, w)`; None of them gives no channels.
+    """
+    found = [maps[0][:, :0, :1, :1].expand(-1, -1, *grid)]
+    for wanted in pixels:
+        for map in maps:
+            window = cells_of(wanted, side / map.shape[2])
+            if window:
+                mean, square = (boxed(v, window) for v in (map, map**2))
+                found.append(torch.log(_regridded((square - mean**2).clamp(min=0), grid) + LEAST))
+    return torch.cat(found, 1)
+
+
+def boxed(map: Tensor, window: int) -> Tensor:
+    """The mean within a window around each place, row by row and then column by column."""
+    across = avg_pool2d(map, (1, window), 1, (0, window // 2), count_include_pad=False)
+    return avg_pool2d(across, (window, 1), 1, (window // 2, 0), count_include_pad=False)
+
+
+def cells_of(pixels: int, stride: float) -> int:
+    """The odd number of cells, at least 3, that covers so many pixels; 0 where that is more than half too many.
+
+    >>> cells_of(32, 4.0), cells_of(32, 16.0), cells_of(32, 32.0)
+    (9, 3, 0)
+    """
+    window = max(3, 2 * math.floor(pixels / stride / 2) + 1)
+    return window if window * stride <= 1.5 * pixels else 0
+
+
+def leading(rows: Iterable[Tensor], count: int) -> Tensor:
+    """The directions along which places of maps vary most between pictures, each of variance 1: `(C, count)`.
+
+    Args:
+        rows: Maps `(B, C, h, w)`, a few at a time.
+        count: Of directions.
+    """
+    first, second, pictures = torch.zeros(()), torch.zeros(()), 0
+    for x in rows:
+        cells = x.flatten(2)
+        first = first + cells.sum(0)
+        second = second + torch.einsum("bcp,bdp->cd", cells, cells)
+        pictures += len(x)
+    places = first.shape[1]
+    within = (second / pictures - first @ first.T / pictures**2).double() / places
+    spread = within.diagonal().clamp(min=1e-4).sqrt()
+    values, vectors = torch.linalg.eigh(within / (spread[:, None] * spread))
+    values, vectors = values[-count:].clamp(min=1e-4), vectors[:, -count:]
+    found: Tensor = (vectors / values.sqrt() / spread[:, None]).float()
+    return found
+
+
+LEAST = 1e-3
+"""The variance that counts as none."""
 
 
 def _regridded(map: Tensor, grid: tuple[int, int]) -> Tensor:

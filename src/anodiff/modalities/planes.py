@@ -17,9 +17,10 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from anodiff.data.albums import Album, Picture
 from anodiff.data.frames import Frame
+from anodiff.data.stack import along
 from anodiff.modalities.against import departures, moved_onto
 from anodiff.modalities.features import Features
-from anodiff.modalities.grids import on_one_grid
+from anodiff.modalities.grids import cells_of, on_one_grid, spreads
 from anodiff.modalities.image import Image
 from anodiff.nets.backbones import EMBEDDED, Layer, backbone, restored
 from anodiff.nets.efficientnet import LAYERS
@@ -59,9 +60,10 @@ class Planes(BaseEstimator):
         inner = self.image.image or Image() if isinstance(self.image, Features) else self.image
         self.image_ = clone(inner).fit(album)
         self._seen_by(backbone(*self._asked()) if self._featured else None)
-        ones = {name: torch.ones(shape[0]) for name, shape in self.shapes_.items()}
+        ones = {name: torch.ones(shape[0]) for name, shape in self.seen_.items()}
         self.means_ = {name: torch.zeros_like(one) for name, one in ones.items()}
         self.stds_ = ones
+        self.bases_: dict[str, Tensor] = {}
         return self
 
     def see(self, picture: Picture) -> dict[str, Tensor]:
@@ -88,8 +90,9 @@ class Planes(BaseEstimator):
         return {name: self.standard(name, torch.stack([each[name] for each in seen])) for name in self.specs}
 
     def standard(self, name: str, x: Tensor) -> Tensor:
-        """A plane `(n, C, h, w)` less the mean and over the deviation of each channel."""
-        return (x - self.means_[name][:, None, None]) / self.stds_[name][:, None, None]
+        """A plane `(n, C, h, w)` less the mean and over the deviation of each channel, along its directions."""
+        scaled = (x - self.means_[name][:, None, None]) / self.stds_[name][:, None, None]
+        return along(scaled, self.bases_[name]) if name in self.bases_ else scaled
 
     def laid(self, map: np.ndarray, size: tuple[int, int], outside: float = 0.0) -> np.ndarray:
         """A map `(a, b)` over the square back on a picture of `size` (H, W), float32."""
@@ -132,7 +135,8 @@ class Planes(BaseEstimator):
     def arrays(self) -> dict[str, np.ndarray]:
         """Means and standard deviations by channel of every plane."""
         means = {f"{name}.mean": mean.numpy() for name, mean in self.means_.items()}
-        return means | {f"{name}.std": std.numpy() for name, std in self.stds_.items()}
+        bases = {f"{name}.basis": basis.numpy() for name, basis in self.bases_.items()}
+        return means | bases | {f"{name}.std": std.numpy() for name, std in self.stds_.items()}
 
     @classmethod
     def restore(
@@ -165,12 +169,16 @@ class Planes(BaseEstimator):
             planes._seen_by(found)
             if {name: list(shape) for name, shape in planes.shapes_.items()} != config["shapes"]:
                 raise ValueError(f"planes of other shapes, {config['shapes']}")
-            planes.means_, planes.stds_ = {}, {}
-            for name, shape in planes.shapes_.items():
+            planes.means_, planes.stds_, planes.bases_ = {}, {}, {}
+            for name, shape in planes.seen_.items():
                 mean, std = (torch.from_numpy(np.float32(arrays[f"{name}.{part}"])) for part in ("mean", "std"))
                 if mean.shape != shape[:1] or std.shape != shape[:1] or not bool((std > 0).all()):
                     raise ValueError(f"plane {name} has means and deviations of another shape, or none")
                 planes.means_[name], planes.stds_[name] = mean, std
+                if f"{name}.basis" in arrays:
+                    planes.bases_[name] = torch.from_numpy(np.float32(arrays[f"{name}.basis"]))
+                    if planes.bases_[name].shape != (shape[0], planes.shapes_[name][0]):
+                        raise ValueError(f"plane {name} has directions of another shape")
         except Refusal:
             raise
         except (LookupError, TypeError, ValueError) as error:
@@ -206,13 +214,18 @@ class Planes(BaseEstimator):
         shapes = [] if found is None else found.shapes(side, side)
         self.layers_ = {name: self._taken(spec, shapes) for name, spec in self.specs.items()}
         self.shapes_: dict[str, Shape] = {}
+        self.seen_: dict[str, Shape] = {}
         for name, spec in self.specs.items():
             if spec.space == "features":
                 cells = max(1, side // spec.stride)
-                self.shapes_[name] = sum(shapes[i][0] for i in self.layers_[name]), cells, cells
+                own = [shapes[i] for i in self.layers_[name]]
+                varied = sum(s[0] for pixels in spec.spread for s in own if cells_of(pixels, side / s[1]))
+                self.seen_[name] = sum(shape[0] for shape in own) + varied, cells, cells
             else:
                 pixels = min(side, spec.size or side)
-                self.shapes_[name] = self.image_.channels_, pixels, pixels
+                self.seen_[name] = self.image_.channels_, pixels, pixels
+            channels = self.seen_[name][0]
+            self.shapes_[name] = (min(channels, spec.directions or channels), *self.seen_[name][1:])
 
     def _taken(self, spec: "PlaneSpec", shapes: Sequence[Shape]) -> list[int]:
         """Which of the backbone's maps a plane is made of: those it names, else those of the nearest strides."""
@@ -235,7 +248,9 @@ class Planes(BaseEstimator):
     def _plane(self, name: str, pixels: Tensor, maps: Sequence[Tensor]) -> Tensor:
         spec, (_, rows, columns) = self.specs[name], self.shapes_[name]
         if spec.space == "features":
-            return on_one_grid([maps[i] for i in self.layers_[name]], (rows, columns), spec.pool)
+            own = [maps[i] for i in self.layers_[name]]
+            varied = spreads(own, (rows, columns), int(self.image_.size), spec.spread)
+            return torch.cat([on_one_grid(own, (rows, columns), spec.pool), varied], 1)
         return pixels if pixels.shape[2:] == (rows, columns) else adaptive_avg_pool2d(pixels, (rows, columns))
 
 

@@ -63,15 +63,18 @@ class PlaneSpec(Spec):
     """What pictures are judged by: `features` of a frozen backbone, `pixels`, or the `latent` code of a VAE.
 
     Features are `layers` of the backbone, by their names or places, on a grid of one cell per `stride` pixels, each
-    averaged over `pool` x `pool` cells of its own layer. Pixels are the picture at `size`, else as it is read; networks
-    are trained on crops of `crop` pixels, and judge the whole. A plane `against` the reference, of pairs, is what
-    differs from the reference moved onto the picture, each cell from the nearest of it within `slack` cells.
+    averaged over `pool` x `pool` cells of its own layer; beside them how much they vary within windows of so many
+    pixels (`spread`); of all that the `directions` along which places vary most between pictures. Pixels are the
+    picture at `size`, else as it is read; networks are trained on crops of `crop` pixels, and judge the whole. A plane
+    `against` the reference, of pairs, is what differs from the nearest of it within `slack` cells.
     """
 
     space: Literal["features", "pixels", "latent"] = "features"
     layers: Annotated[tuple[str | int, ...], Field(min_length=1)] | None = None
     stride: Annotated[int, Field(ge=1, le=64)] = 8
     pool: Annotated[int, Field(ge=1, le=15)] = 3
+    spread: tuple[Annotated[int, Field(ge=3, le=512)], ...] = ()
+    directions: Annotated[int, Field(ge=1, le=4096)] | None = None
     size: Annotated[int, Field(ge=8, le=2048)] | None = None
     crop: Annotated[int, Field(ge=8, le=1024)] | None = None
     against: Literal["reference"] | None = None
