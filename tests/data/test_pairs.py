@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from anodiff.data.albums import Picture, Unread
-from anodiff.data.jitter import Jitter, Move, jittered
+from anodiff.data.jitter import Jitter, Move, again, jittered
 from anodiff.data.pairs import pairs
 from anodiff.data.pictured import looks_pictured
 from anodiff.data.pictures import album
@@ -125,17 +125,26 @@ def test_pairs_look_like_pictures() -> None:
 
 
 def test_jitter_is_drawn_by_its_seed() -> None:
-    picture = RNG.integers(0, 256, (32, 32), dtype=np.uint8)
-    first, again, other = (next(jittered([picture], seed=seed).pictures()) for seed in (0, 0, 1))
-    for each in (first, again, other):
-        assert isinstance(each, Picture)
-        assert each.reference is not None
-        assert np.array_equal(np.rint(each.reference.pixels[..., 0] * 255), picture)
-    assert isinstance(first, Picture)
-    assert isinstance(again, Picture)
-    assert isinstance(other, Picture)
-    assert np.array_equal(first.pixels, again.pixels)
-    assert not np.array_equal(first.pixels, other.pixels)
+    pictures = [RNG.integers(0, 256, (32, 32), dtype=np.uint8)] * 2
+    first, repeated, other = (
+        [photo.pixels for photo in again(pictures, seed=seed).pictures() if isinstance(photo, Picture)]
+        for seed in (0, 0, 1)
+    )
+    assert np.array_equal(first, repeated)
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_of_a_jittered_pair_either_may_be_the_reference() -> None:
+    pictures = [RNG.integers(0, 256, (16, 16), dtype=np.uint8) for _ in range(20)]
+    references = 0
+    for original, pair in zip(pictures, jittered(pictures).pictures(), strict=True):
+        assert isinstance(pair, Picture)
+        assert pair.reference is not None
+        kept = [np.array_equal(np.rint(each.pixels[..., 0] * 255), original) for each in (pair, pair.reference)]
+        assert sum(kept) == 1
+        references += kept[1]
+    assert 4 <= references <= 16
 
 
 def test_jitter_moves_the_mask_with_the_picture() -> None:
@@ -145,6 +154,14 @@ def test_jitter_moves_the_mask_with_the_picture() -> None:
     assert not np.array_equal(region, pixels[..., 0] > 0.5)
     overlap = (region & (moved[..., 0] > 0.5)).sum() / (region | (moved[..., 0] > 0.5)).sum()
     assert overlap > 0.9
+
+
+def test_a_move_that_stays_inside_shows_no_edge() -> None:
+    inner = np.zeros((60, 80))
+    inner[1:-1, 1:-1] = 1
+    for degrees, shift in ((3.0, (0.1, -0.05)), (-8.0, (0.0, 0.02)), (0.0, (-0.1, 0.1))):
+        assert Move(degrees, shift)(inner)[1:-1, 1:-1].min() < 0.5
+        assert Move(degrees, shift, inside=True)(inner)[1:-1, 1:-1].min() > 0.5
 
 
 def test_no_jitter_is_no_change() -> None:

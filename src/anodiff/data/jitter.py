@@ -2,33 +2,38 @@ r"""The same thing photographed again: pictures of one thing that differ as two 
 
 .. math:: x'(u) = J\big(c\, (x(R u + s) - \tfrac12) + \tfrac12 + b + \epsilon\big),
 
-R a small rotation about the middle, s a shift, c and b contrast and brightness, :math:`\epsilon` noise, J the losses of
+R a small rotation about the middle from a little closer, so that nothing is seen that the picture does not show, s a
+shift, c and b contrast and brightness, :math:`\epsilon` noise, J the losses of
 a jpeg. Where references were photographed only once, such copies stand in for normal pairs; a model learnt from them
 knows these differences alone, and two real photos of a good part teach more.
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
 from PIL import Image
 from scipy.ndimage import affine_transform
 
-from anodiff.data.albums import Album, Item, Pair, Single, decoded_item
+from anodiff.data.albums import Album, Pair, Single, decoded_item
 from anodiff.data.pictures import album
 from anodiff.types import Unreadable
 
 
 @dataclass(frozen=True)
 class Move:
-    """A rotation about the middle, in degrees, then a shift by (rows, columns) as shares of the shorter side."""
+    """A rotation about the middle, in degrees, then a shift by (rows, columns) as shares of the shorter side.
+
+    Where it is to stay `inside` the picture, it is a look from as much closer as that takes.
+    """
 
     degrees: float
     shift: tuple[float, float]
+    inside: bool = False
 
     def __call__(self, pixels: np.ndarray, order: Literal[0, 1] = 1) -> np.ndarray:
-        """Pixels `(h, w)` or `(h, w, C)` moved; beyond an edge it is repeated. Order 0, of masks, takes the nearest.
+        """Pixels `(h, w)` or `(h, w, C)` moved; edges are repeated outside. Order 0, of masks, takes the nearest.
 
         >>> Move(0.0, (1 / 3, 0.0))(np.arange(9.0).reshape(3, 3)).tolist()
         [[0.0, 1.0, 2.0], [0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
@@ -37,8 +42,11 @@ class Move:
             return np.stack([self(pixels[..., c], order) for c in range(pixels.shape[2])], 2)
         cosine, sine = np.cos(np.deg2rad(self.degrees)), np.sin(np.deg2rad(self.degrees))
         rotation = np.array([[cosine, -sine], [sine, cosine]])
-        middle = (np.array(pixels.shape) - 1) / 2
-        offset = middle - rotation @ (middle + np.array(self.shift) * min(pixels.shape))
+        middle, shift = (np.array(pixels.shape) - 1) / 2, np.array(self.shift) * min(pixels.shape)
+        if self.inside:
+            corner = np.abs(rotation) @ middle + np.abs(rotation @ shift)
+            rotation /= max(1.0, float((corner / middle).max()))
+        offset = middle - rotation @ (middle + shift)
         return np.asarray(affine_transform(pixels, rotation, offset, order=order, mode="nearest"))
 
 
@@ -65,7 +73,7 @@ class Jitter:
     def move(self, draw: np.random.Generator) -> Move:
         """Where another photo looks."""
         rows, columns = draw.uniform(*self.shift, 2) * draw.choice([-1.0, 1.0], 2)
-        return Move(float(draw.uniform(-self.degrees, self.degrees)), (float(rows), float(columns)))
+        return Move(float(draw.uniform(-self.degrees, self.degrees)), (float(rows), float(columns)), inside=True)
 
     def light(self, pixels: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         """Pixels `(h, w, C)` in 0..1 under other light, and stored; float32 in 0..1."""
@@ -102,8 +110,27 @@ class Again:
         return self.jitter(decoded_item(self.item, None).pixels, self.seed)[0]
 
 
+def again(source: Any, *, seed: int = 0, jitter: Jitter | None = None) -> Album:
+    """Pictures photographed again, made when they are asked for.
+
+    Args:
+        source: Whatever `anodiff.data.pictures.album` reads, but no pairs.
+        seed: Other seeds draw other photos.
+        jitter: How far they differ.
+
+    Raises:
+        Unreadable: there is no picture in it, or they are pairs.
+    """
+    found = album(source)
+    if found.paired:
+        raise Unreadable("the pictures are pairs already; give the references alone.")
+    seeds = np.random.default_rng(seed).integers(2**31, size=len(found))
+    made = [Again(cast(Single, i), jitter or Jitter(), int(s)) for i, s in zip(found.items, seeds, strict=True)]
+    return replace(found, items=made)
+
+
 def jittered(source: Any, *, seed: int = 0, jitter: Jitter | None = None) -> Album:
-    """Pairs of pictures with jittered copies of themselves, made when they are asked for.
+    """Pairs of pictures with copies of themselves: either may be the reference, so that neither kind is the sharper.
 
     Args:
         source: References, whatever `anodiff.data.pictures.album` reads.
@@ -117,14 +144,13 @@ def jittered(source: Any, *, seed: int = 0, jitter: Jitter | None = None) -> Alb
     >>> pair.pixels.shape == pair.reference.pixels.shape, bool((pair.pixels == pair.reference.pixels).all())
     (True, False)
     """
-    found = album(source)
-    if found.paired:
-        raise Unreadable("the pictures are pairs already; give the references alone.")
-    seeds = np.random.default_rng(seed).integers(2**31, size=len(found))
-    items: list[Item] = [_again(i, jitter or Jitter(), int(s)) for i, s in zip(found.items, seeds, strict=True)]
-    return Album(found.names, items, found.strict, found.notes, found.kinds)
+    copies = again(source, seed=seed, jitter=jitter)
+    other = np.random.default_rng((seed, 1)).random(len(copies)) < 0.5
+    items = [
+        Pair(copy, copy.item) if o else Pair(copy.item, copy) for copy, o in zip(_made(copies), other, strict=True)
+    ]
+    return replace(copies, items=items)
 
 
-def _again(item: Item, jitter: Jitter, seed: int) -> Pair:
-    alone = cast(Single, item)
-    return Pair(alone, Again(alone, jitter, seed))
+def _made(copies: Album) -> list[Again]:
+    return [item for item in copies.items if isinstance(item, Again)]

@@ -25,7 +25,7 @@ LEAST = 0.5
 
 
 def moved_onto(x: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """The reference moved onto pictures, and which pixels of them it shows.
+    """The reference moved onto a picture, and which pixels of it it shows; the others are the picture's own.
 
     Reaches some 5 % of the side and 3 degrees; beyond, and where nothing is gained, the reference stays where it is.
 
@@ -42,7 +42,8 @@ def moved_onto(x: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         theta = _refined(_smooth(avg_pool2d(grey, factor)), _smooth(avg_pool2d(other, factor)), theta)
     if not _better(grey, other, theta):
         return reference, torch.ones_like(grey, dtype=torch.bool)
-    return _at(reference, theta), _shown(theta, grey)
+    shown = _shown(theta, grey)
+    return torch.where(shown, _at(reference, theta), x), shown
 
 
 def departures(own: Tensor, other: Tensor, slack: int = 0) -> Tensor:
