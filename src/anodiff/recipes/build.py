@@ -1,6 +1,7 @@
 """From the names in a recipe to parts: denoisers, scores, and those of a saved model laid back in place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -17,12 +18,14 @@ from anodiff.diffusion.denoise import (
 )
 from anodiff.diffusion.exact import Empirical, Gaussian, GaussianMixture
 from anodiff.diffusion.fill import shrinkage
+from anodiff.diffusion.flow import Exact, Hutchinson
 from anodiff.diffusion.grids import GRIDS
 from anodiff.diffusion.noise import SCHEDULES, Schedule
 from anodiff.diffusion.robust import concentrated
 from anodiff.diffusion.sample import SAMPLERS
 from anodiff.diffusion.sources import NOISES
 from anodiff.diffusion.transform import NormalScores, Squashed, Transform, Transformed, Whitening
+from anodiff.nets.backbones import EMBEDDED, Backbone, backbone
 from anodiff.nets.mlp import MLP, seeded
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.specs import (
@@ -38,9 +41,9 @@ from anodiff.recipes.specs import (
 from anodiff.scores import SCORES
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import On, Panel
+from anodiff.scores.distances import PICTURE_DISTANCES, FeatureDistance, Mixed
 from anodiff.scores.imputation import Informed, Iterated, Sampled
-from anodiff.scores.patterns import EachCoordinate, Gratings, Groups, Last, RandomMasks, Stretches
-from anodiff.scores.reconstruction import DISTANCES
+from anodiff.scores.patterns import Boxes, EachCoordinate, Gratings, Groups, Last, RandomMasks, Stretches
 from anodiff.scores.space import Inside
 from anodiff.scores.time import CategoricalTime
 from anodiff.types import JSON, BadModel, Misfit
@@ -54,7 +57,19 @@ PREDICTIONS: dict[str, type[Learnt]] = {
     "data": DataPredicting,
     "velocity": VelocityPredicting,
 }
-NAMED: dict[str, dict[str, Any]] = {"sampler": SAMPLERS, "grid": GRIDS, "distance": DISTANCES}
+
+
+def seen(layers: Sequence[str] = ("s4", "s8"), blur: float = 2.0) -> FeatureDistance:
+    """The distance of what the embedded backbone sees."""
+    return FeatureDistance(_embedded(tuple(layers)), blur)
+
+
+@cache
+def _embedded(layers: tuple[str, ...]) -> Backbone:
+    return backbone(EMBEDDED, layers)
+
+
+NAMED: dict[str, dict[str, Any]] = {"sampler": SAMPLERS, "grid": GRIDS, "distance": PICTURE_DISTANCES}
 MADE: dict[str, dict[str, Any]] = {
     "patterns": {
         "each": EachCoordinate,
@@ -62,11 +77,15 @@ MADE: dict[str, dict[str, Any]] = {
         "random": RandomMasks,
         "gratings": Gratings,
         "stretches": Stretches,
+        "boxes": Boxes,
         "last": Last,
     },
     "fill": {"iterated": Iterated, "sampled": Sampled, "told": Informed},
     "source": NOISES,
+    "distance": {"features": seen, "mixed": Mixed},
+    "divergence": {"exact": Exact, "hutchinson": Hutchinson},
 }
+SEVERAL = {"distances": "distance"}
 
 
 def schedule(recipe: Recipe) -> Schedule:
@@ -229,6 +248,8 @@ def laid_in(module: M, arrays: dict[str, np.ndarray]) -> M:
 
 
 def _resolved(name: str, value: Any) -> Any:
+    if name in SEVERAL and isinstance(value, list):
+        return [_resolved(SEVERAL[name], each) for each in value]
     if name in NAMED and isinstance(value, str):
         return _found(NAMED[name], value, name)
     if name in MADE and isinstance(value, dict):

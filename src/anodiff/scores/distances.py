@@ -8,17 +8,22 @@ held-out normals, never taken from the batch.
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, interpolate
 
+from anodiff.diffusion.denoise import Denoiser
+from anodiff.scores.base import AnomalyScore
 from anodiff.scores.planes import bell, blurred, weighed
 from anodiff.scores.reconstruction import DISTANCES, Distance
 from anodiff.types import Batch, Misfit
 
 Maps = Callable[[Tensor], Sequence[Tensor]]
+S = TypeVar("S", bound=AnomalyScore)
 
 SPAN = 2.0
 
@@ -111,3 +116,25 @@ class Mixed:
         for distance, weight, scale in zip(self.distances, weights, self.scales, strict=True):
             total += weight / scale * distance(x, y)
         return total
+
+
+def with_scales(score: S, denoiser: Denoiser, x: Batch, **condition: Tensor) -> S:
+    """A score that compares by a `Mixed`, with its scales found on normals and on what the score makes of them.
+
+    Args:
+        score: Has a `distance`; where it has to be fitted, what it compares in that counts.
+        denoiser: What is asked.
+        x: Normals `(n, *event)`.
+        condition: What the denoiser may know besides.
+    """
+    twin: Any = copy(score)
+    compared = list[tuple[Tensor, Tensor]]()
+
+    def noting(x: Tensor, y: Tensor) -> Tensor:
+        compared.append((x, y))
+        return (x - y).abs()
+
+    mixed, twin.distance = twin.distance, noting
+    (twin.fit if hasattr(twin, "fit") else twin)(denoiser, x, **condition)
+    twin.distance = mixed.fit(*(torch.cat(side) for side in zip(*compared, strict=True)))
+    return twin  # type: ignore[no-any-return]
