@@ -16,7 +16,7 @@ a place is that given the rest of the picture: :math:`\mu_p + B_p c(x)` takes th
 :math:`S_p` is what c leaves unexplained.
 """
 
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,8 @@ FAR = 0.9e6
 """From this squared level on the posterior is the mean."""
 CHUNK = 64
 """Places that are worked on at once."""
+MOST_BYTES = 4 * 2**30
+"""Memory for sums."""
 
 
 class Context(nn.Module):
@@ -55,16 +57,16 @@ class Context(nn.Module):
         self.register_buffer("directions", directions)
 
     @classmethod
-    def fit(cls, means: Tensor, count: int) -> "Context":
-        """Of the mean features of pictures `(n, C)`: at most so many directions, and a quarter of the pictures."""
-        rows = means.double()
-        mean = rows.mean(0)
-        away = rows - mean
-        spread = away.std(0, correction=0).clamp(min=1e-6)
-        _, values, vectors = torch.linalg.svd(away / spread, full_matrices=False)
-        kept = min(count, max(1, len(rows) // 4), int((values > 1e-6 * values[0].clamp(min=1e-12)).sum()))
-        scale = (values[:kept] / len(rows) ** 0.5).clamp(min=1e-12)
-        return cls(mean.float(), (vectors[:kept].T / scale / spread[:, None]).float())
+    def fit(cls, sums: "Sums", count: int) -> "Context":
+        """Of the pictures in `sums`: so many directions, or as many as they vary along."""
+        mean = sums.means / sums.count
+        spread = sums.spreads
+        scale = spread.diagonal().clamp(min=0).sqrt().clamp(min=1e-6)
+        values, vectors = torch.linalg.eigh(spread / scale / scale[:, None])
+        values, vectors = values.flip(0), vectors.flip(1)
+        kept = min(count, max(1, int((values > 1e-12 * values[0].clamp(min=1e-12)).sum())))
+        directions = vectors[:, :kept] / values[:kept].clamp(min=1e-24).sqrt() / scale[:, None]
+        return cls(mean.float(), directions.float())
 
     def forward(self, x: Tensor) -> Tensor:
         """Of maps `(B, C, h, w)`, `(B, k)`; what no picture of fit came near to counts as the farthest that did."""
@@ -77,34 +79,55 @@ class Sums:
 
     Args:
         shape: `(C, h, w)`.
-        context: Whose coordinates count as further channels.
+        whole: Whether products with the mean features of a map are summed too, which a context is made of.
+
+    Raises:
+        Misfit: they take more memory than there should be need for.
     """
 
-    def __init__(self, shape: tuple[int, int, int], context: Context | None = None) -> None:
+    def __init__(self, shape: tuple[int, int, int], whole: bool = False) -> None:
         channels, rows, columns = shape
+        places, parts = rows * columns, 2 if whole else 1
+        if 4 * parts * places * channels**2 > MOST_BYTES:
+            raise Misfit(
+                f"Gaussians of {places:,} places of {channels:,} features take "
+                f"{4 * parts * places * channels**2 / 1e9:.1f} GB; choose fewer layers, or a larger stride."
+            )
         self.shape = shape
-        self.context = context
+        self.whole = whole
         self.count = 0
-        whole = channels + (0 if context is None else context.directions.shape[1])
-        self.first = torch.zeros(rows * columns, whole)
-        self.second = torch.zeros(rows * columns, whole, whole)
+        self.first = torch.zeros(places, channels)
+        self.second = torch.zeros(places, channels, channels)
+        self.means = torch.zeros(channels, dtype=torch.float64)
+        self.within = torch.zeros(channels, channels, dtype=torch.float64)
+        self.across = torch.zeros(places if whole else 0, channels, channels)
 
     def add(self, x: Tensor) -> Self:
         """Take in maps `(B, C, h, w)`, better centred: products are kept in single precision."""
-        rows = x.flatten(2).permute(2, 0, 1).float()
-        if self.context is not None:
-            rows = torch.cat([rows, self.context(x.float()).expand(len(rows), -1, -1)], 2)
+        rows = x.flatten(2).permute(2, 0, 1).float().contiguous()
         self.count += len(x)
         self.first += rows.sum(1)
         self.second.baddbmm_(rows.transpose(1, 2), rows)
+        if self.whole:
+            means = x.flatten(2).double().mean(2)
+            self.means += means.sum(0)
+            self.within += means.T @ means
+            self.across.baddbmm_(rows.transpose(1, 2), means.float().expand(len(rows), -1, -1))
         return self
 
     def without(self, other: "Sums") -> "Sums":
-        """What remains when maps are taken out again."""
+        """What remains when other maps are taken out again; they are gone, for their memory holds what remains."""
         rest = Sums.__new__(Sums)
-        rest.shape, rest.context, rest.count = self.shape, self.context, self.count - other.count
-        rest.first, rest.second = self.first - other.first, self.second - other.second
+        rest.shape, rest.whole, rest.count = self.shape, self.whole, self.count - other.count
+        for name in ("first", "second", "means", "within", "across"):
+            setattr(rest, name, torch.sub(getattr(self, name), getattr(other, name), out=getattr(other, name)))
         return rest
+
+    @property
+    def spreads(self) -> Tensor:
+        """The covariance of mean features `(C, C)`, double."""
+        mean = self.means / self.count
+        return self.within / self.count - mean[:, None] * mean
 
 
 class Positional(Denoiser):
@@ -137,13 +160,23 @@ class Positional(Denoiser):
         if context is not None and slopes is not None:
             self.register_buffer("slopes", slopes)
         self.schedule = schedule
-        self._kept: tuple[object, Tensor] | None = None
+        self._kept: dict[object, Tensor] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the inverses, which are found anew."""
+        return {**self.__dict__, "_kept": {}}
 
     @classmethod
     def fit(
-        cls, sums: Sums, schedule: Schedule, reach: int = 0, pooled: float = 0.0, shrinkage: float = 0.1
+        cls,
+        sums: Sums,
+        schedule: Schedule,
+        reach: int = 0,
+        pooled: float = 0.0,
+        shrinkage: float = 0.1,
+        context: int = 0,
     ) -> "Positional":
-        """The Gaussians of the maps in `sums`, given their context.
+        """The Gaussians of the maps in `sums`.
 
         Args:
             sums: Of at least two maps.
@@ -151,6 +184,7 @@ class Positional(Denoiser):
             reach: Places whose row and column differ by at most so many count as the same place.
             pooled: The share of the covariance that all places have in common.
             shrinkage: The share of its diagonal.
+            context: By how many numbers they are given what a picture is like as a whole, of which `sums` must know.
 
         Raises:
             Misfit: there are fewer than two maps.
@@ -158,13 +192,11 @@ class Positional(Denoiser):
         if sums.count < 2:
             raise Misfit(f"a Gaussian for each place needs at least two maps; it was given {sums.count}.")
         channels, rows, columns = sums.shape
-        whole = sums.first.shape[1]
         mean = _around(sums.first / sums.count, sums.shape, reach)
-        second = _around((sums.second / sums.count).flatten(1), sums.shape, reach).view(-1, whole, whole)
-        second -= mean[:, :, None] * mean[:, None, :]
-        slopes = None
-        if sums.context is not None:
-            mean, second, slopes = _given(mean, second, channels, sums.count)
+        second = _around((sums.second / sums.count).flatten(1), sums.shape, reach).view(-1, channels, channels)
+        second.baddbmm_(mean[:, :, None], mean[:, None, :], alpha=-1)
+        known = Context.fit(sums, context) if context else None
+        slopes = None if known is None else _given(second, mean, known, sums, reach)
         common = second.mean(0)
         second.mul_(1 - pooled).add_(common, alpha=pooled)
         diagonal = second.diagonal(dim1=1, dim2=2).clamp(min=0).clone()
@@ -175,7 +207,7 @@ class Positional(Denoiser):
         packed = torch.empty(len(second), lower.shape[1])
         for start in range(0, len(second), CHUNK):
             packed[start : start + CHUNK] = second[start : start + CHUNK, lower[0], lower[1]]
-        return cls(mean.view(rows, columns, channels), packed, schedule, sums.context, slopes)
+        return cls(mean.view(rows, columns, channels), packed, schedule, known, slopes)
 
     def forward(self, x_t: Batch, t: Times, **_: Tensor) -> Posterior:
         times = t.float().flatten()
@@ -195,9 +227,9 @@ class Positional(Denoiser):
         return Posterior(mean.reshape(x_t.shape).to(x_t.dtype))
 
     def _inverse(self, level: float) -> Tensor:
-        """:math:`(C_p + s^2 I)^{-1}` of every place `(P, C, C)`, kept for the level that was asked for last."""
+        """:math:`(C_p + s^2 I)^{-1}` of every place `(P, C, C)`, kept for the two levels that were asked for last."""
         key = (level, self.packed.data_ptr(), self.packed._version)
-        if self._kept is None or self._kept[0] != key:
+        if key not in self._kept:
             channels = self.mean.shape[-1]
             lower = torch.tril_indices(channels, channels)
             inverse = torch.empty(len(self.packed), channels, channels)
@@ -206,8 +238,8 @@ class Positional(Denoiser):
                 part[:, lower[0], lower[1]] = self.packed[start : start + CHUNK].float()
                 part.diagonal(dim1=1, dim2=2).add_(level**2)
                 inverse[start : start + CHUNK] = torch.cholesky_inverse(cholesky(part))
-            self._kept = key, inverse
-        return self._kept[1]
+            self._kept = dict([*self._kept.items()][-1:]) | {key: inverse}
+        return self._kept[key]
 
 
 def cholesky(lower: Tensor) -> Tensor:
@@ -222,22 +254,23 @@ def cholesky(lower: Tensor) -> Tensor:
     return cast(Tensor, factor)
 
 
-def _given(mean: Tensor, second: Tensor, channels: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, covariance and slopes of the first channels of a joint Gaussian, given the others."""
-    mine, others = slice(None, channels), slice(channels, None)
-    prior = PRIOR / count * torch.eye(second.shape[1] - channels)
-    within, across = second[:, others, others], second[:, others, mine]
-    slopes = torch.linalg.solve(within + prior, across)
-    explained = across.transpose(1, 2) @ slopes
-    left = second[:, mine, mine] - explained - explained.transpose(1, 2) + slopes.transpose(1, 2) @ within @ slopes
-    centre = mean[:, mine] - torch.einsum("pk,pkc->pc", mean[:, others], slopes)
-    return centre, left, slopes
+def _given(second: Tensor, mean: Tensor, context: Context, sums: Sums, reach: int) -> Tensor:
+    """Slopes `(P, k, C)` on a context; the covariances `(P, C, C)` become, in place, what it leaves unexplained.
+
+    A context has mean 0 and variance 1 over the pictures, so the slopes are covariances with it, less by the prior.
+    """
+    prior = PRIOR / sums.count
+    turned = (sums.across.flatten(0, 1) @ (context.directions / sums.count)).view(*second.shape[:2], -1)
+    turned = _around(turned.flatten(1), sums.shape, reach).view_as(turned)
+    turned.sub_(mean[:, :, None] * (context.mean @ context.directions))
+    second.baddbmm_(turned, turned.transpose(1, 2), alpha=(prior / (1 + prior)) ** 2 - 1)
+    return (turned / (1 + prior)).transpose(1, 2).contiguous()
 
 
 def _around(values: Tensor, shape: tuple[int, int, int], reach: int) -> Tensor:
     """Values of places `(P, k)`, each the mean over the places within reach."""
     if not reach:
-        return values.clone()
+        return values
     _, rows, columns = shape
     size = 2 * reach + 1
     found = torch.empty_like(values)

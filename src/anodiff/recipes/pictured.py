@@ -19,9 +19,10 @@ from anodiff.diffusion.denoise import WEIGHTS, Denoiser, Learnt
 from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.exact import Gaussian, GaussianMixture
 from anodiff.diffusion.noise import Schedule
-from anodiff.diffusion.positional import Context, Positional, Sums
+from anodiff.diffusion.positional import Positional, Sums
 from anodiff.nets.mlp import MLP, seeded
 from anodiff.recipes.build import PREDICTIONS, Silent, question, schedule
+from anodiff.recipes.continued import continued
 from anodiff.recipes.pixelnets import guided, head, learning, marking, whole
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.specs import (
@@ -44,6 +45,8 @@ FITTED = {"dynamic": "marks", "stitched": "threshold", "implicit": "scale"}
 SAMPLE = 32
 """Pictures that they find it on."""
 FOLDS, SLOW_FOLDS = 10, 2
+LEAST_EACH = 4
+"""Pictures for each number of a context, at least."""
 ROWS = 200_000
 """Cells that a Gaussian, a mixture or a network of cells is shown at most."""
 CELLS = 16_384
@@ -162,16 +165,15 @@ def grow_pictured(recipe: Recipe, seen: Seen, seed: int) -> Generator[Step, None
         asking = [k for k, asked in recipe.scores.items() if asked.of == name and asked.net is None]
         marked = any(asked.of == name for asked in recipe.scores.values() if asked.net is not None)
         slow = isinstance(spec, NetworkSpec)
-        context = growth.context(spec)
-        whole = growth.sums(spec, np.flatnonzero(seen.kept), context) if isinstance(spec, PositionalSpec) else None
+        whole = growth.sums(spec, np.flatnonzero(seen.kept)) if isinstance(spec, PositionalSpec) else None
         for turn, rest, out in growth.turns(slow):
-            gone = out[seen.kept[out]]
-            sums = whole.without(growth.sums(spec, gone, context)) if whole is not None and len(gone) else whole
-            denoiser = yield from growth.denoiser(name, rest, sums)
+            denoiser = yield from growth.denoiser(name, rest, growth.rest(spec, whole, out))
             if turn is None or marked:
                 growth.made[name, turn] = denoiser
             for k in asking:
                 growth.judge(k, growth.question(k, denoiser, rest, turn), denoiser, turn, out)
+        if whole is not None:
+            yield from continued(growth, name, asking, whole)
     for name, asked in recipe.scores.items():
         if asked.net is not None:
             for turn, rest, out in growth.turns(True):
@@ -206,28 +208,26 @@ class Growth:
             yield turn, rest if len(rest) > 1 else np.flatnonzero(self.seen.kept), np.flatnonzero(fold == turn)
         yield None, np.flatnonzero(self.seen.kept), np.zeros(0, np.int64)
 
-    def context(self, spec: DenoiserSpec) -> Context | None:
-        """What pictures are like as a whole, of all that are kept: a few directions, found without regard to folds."""
-        if not isinstance(spec, PositionalSpec) or not spec.context:
-            return None
-        places = np.flatnonzero(self.seen.kept)
-        means = [x.flatten(2).mean(2) for x in self.seen.shown(str(spec.view), places)]
-        return Context.fit(torch.cat(means), spec.context)
-
-    def sums(self, spec: DenoiserSpec, places: np.ndarray, context: Context | None) -> Sums:
+    def sums(self, spec: DenoiserSpec, places: np.ndarray) -> Sums:
         """What positional Gaussians are fitted on."""
         plane = str(spec.view)
-        sums = Sums(self.seen.stack.shapes[plane], context)
+        sums = Sums(self.seen.stack.shapes[plane], whole=bool(getattr(spec, "context", 0)))
         for x in self.seen.shown(plane, places):
             sums.add(x)
         return sums
+
+    def rest(self, spec: DenoiserSpec, whole: Sums | None, out: np.ndarray) -> Sums | None:
+        """The sums of what is kept, less those of the pictures left out."""
+        gone = out[self.seen.kept[out]]
+        return whole if whole is None or not len(gone) else whole.without(self.sums(spec, gone))
 
     def denoiser(self, name: str, rest: np.ndarray, sums: Sums | None) -> Generator[Step, None, Denoiser]:
         """One denoiser, fitted on the pictures at `rest`."""
         spec = self.recipe.denoisers[name]
         if isinstance(spec, PositionalSpec):
-            found = sums or self.sums(spec, rest, self.context(spec))
-            return Positional.fit(found, self.process, spec.reach, spec.pooled, spec.shrinkage)
+            found = sums or self.sums(spec, rest)
+            context = min(spec.context, max(1, int(self.seen.kept.sum()) // LEAST_EACH))
+            return Positional.fit(found, self.process, spec.reach, spec.pooled, spec.shrinkage, context)
         if isinstance(spec, EmpiricalSpec):
             rows = self.rows(spec, rest, spec.references)
             return Empirical(rows, self.process, neighbours=min(spec.neighbours or len(rows), max(1, len(rows) - 1)))
@@ -331,11 +331,18 @@ class Growth:
         """Note what a score says of the pictures left out; after the last turn it is kept."""
         if turn is None:
             self.members[name] = member
-        for places, x in self.seen.stack.batches(plane_of(self.recipe, name), out):
-            said = judged(self.recipe, name, member, denoiser, x, label=self.seen.labels[places]).numpy()
+        if len(out):
+            said = self.said(name, member, denoiser, out)
             if name not in self.left_out:
                 self.left_out[name] = np.full((len(self.seen.stack), *said.shape[1:]), np.nan, np.float32)
-            self.left_out[name][places] = said
+            self.left_out[name][out] = said
+
+    def said(self, name: str, member: AnomalyScore, denoiser: Denoiser, places: np.ndarray) -> np.ndarray:
+        """What a score says of some pictures, maps `(n, h, w)`."""
+        parts = self.seen.stack.batches(plane_of(self.recipe, name), places)
+        return np.concatenate(
+            [judged(self.recipe, name, member, denoiser, x, label=self.seen.labels[at]).numpy() for at, x in parts]
+        )
 
 
 def unscaled(score: AnomalyScore) -> bool:
