@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_calls import Call, Said, snapshot
 from PIL import Image
+from scipy import ndimage
 
 import anodiff
 from anodiff.cli import run
@@ -34,13 +35,14 @@ PLANTED = (20, 36, 40, 56)
 
 
 def pixels(seed: int, defect: bool = False) -> np.ndarray:
-    """A smooth grey ramp with noise, 64 x 80; a defect is a chequered patch."""
+    """A cloudy texture, 64 x 80; a defect is a chequered patch."""
     draw = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:64, :80]
-    found = 90 + rows + draw.normal(0, 4, (64, 80))
+    found = 110 + draw.normal(0, 12) + draw.normal(0, 12, (64, 80))
+    found += 360 * ndimage.gaussian_filter(draw.normal(size=(64, 80)), 3)
     if defect:
         top, left, bottom, right = PLANTED
-        found[top:bottom, left:right] = 40 + 180 * ((rows + columns)[top:bottom, left:right] // 4 % 2)
+        rows, columns = np.mgrid[top:bottom, left:right]
+        found[top:bottom, left:right] += np.where((rows + columns) // 4 % 2, 40, -40)
     return np.clip(found, 0, 255).astype(np.uint8)
 
 
@@ -209,8 +211,7 @@ class TestScore:
         assert call("score", "model", "new", "-o", "out.csv").code == 0
         worst = pacsv.read_csv(place / "out.csv").to_pylist()[-1]
         assert (worst["name"], worst["alarm"]) == (BAD, 1)
-        middle = ((worst["top"] + worst["bottom"]) / 2, (worst["left"] + worst["right"]) / 2)
-        assert middle == pytest.approx(((20 + 40) / 2, (36 + 56) / 2), abs=8)
+        assert [worst[edge] for edge in ("top", "left", "bottom", "right")] == pytest.approx(PLANTED, abs=8)
 
     def test_says_what_it_found(self, call: Call) -> None:
         text = flat(call("score", "model", "new", "--rate", 0.2).out)
