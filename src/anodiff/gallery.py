@@ -186,7 +186,9 @@ class Gallery:
     def worst(self, said: Said) -> Tensor:
         """What is heard of a picture comes to, not yet scaled, `(n,)` float64."""
         heard = self.heard(said)
-        return self.pooled(heard if self.head is None else self.head.scored(heard, self.canvas(said)))
+        if self.head is not None:
+            heard = self.head.scored(self.unaided(said), heard, self.laid(said[HEAD].float()))
+        return self.pooled(heard)
 
     def nearest_normal(self, picture: Picture) -> np.ndarray | None:
         """Of the small normal pictures, the one that looks most like this; None where none were kept.

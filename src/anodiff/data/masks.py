@@ -75,7 +75,7 @@ def _mask(given: Any, name: str, size: tuple[int, int]) -> Marks:
     if found.shape != size:
         (h, w), (rows, columns) = size, found.shape
         raise Misfit(
-            f"the mask of {name} is {rows} x {columns} pixels and its picture {h} x {w}; give it at that size."
+            f"the mask of {name} is {rows} x {columns} pixels, its picture is {h} x {w}; give it at that size."
         )
     return found
 

@@ -1,11 +1,13 @@
 r"""What a handful of known defects teaches: where a picture looks like one, by its features x and by the map A that the
 members of a recipe make of it,
 
-.. math:: A' = \frac{f - \mu}{\sigma}, \qquad f = b + v \, \ell(A) + u^\top x,
-          \qquad \ell(a) = \mathrm{sign}(a) \log(1 + |a|) ,
+.. math:: A' = h + \tfrac12 \frac{A}{\sigma_A}, \qquad h = \frac{f - \mu}{\sigma}, \qquad
+          f = b + v \, \ell(A) + u^\top x, \qquad \ell(a) = \mathrm{sign}(a) \log(1 + |a|) ,
 
 :math:`\mu, \sigma` of normal pictures that a head had not seen. f is the head of `anodiff.scores.head`: of one example
-it is little but the map, of fifty mostly the features. For the score both are heard, A and A'.
+it is little but the map, of fifty mostly the features. A head takes kinds that it was not shown for normal, above all
+the opposite of a known one; they are found by the half of A that stays. The score is of the worst places of
+:math:`\max(h, B / \sigma_B)`, B what is heard of the members.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from anodiff.data.stack import Stack
-from anodiff.data.twins import folds, twins
+from anodiff.data.twins import twins
 from anodiff.modalities.planes import Shape
 from anodiff.recipes.defects import Defects
 from anodiff.recipes.schema import Recipe
@@ -28,6 +30,8 @@ from anodiff.types import JSON, BadModel
 
 HEAD = "known-defects"
 """What the head is called among the members; recipes cannot call one so."""
+KEPT = 0.5
+"""What stays of the members' map."""
 GRID = 32
 """Cells along a side, at most, that pixels are averaged to."""
 ROWS = 40_000
@@ -51,7 +55,8 @@ class Taught:
         cells: Along a side of the grid.
         mean: Of f on normal pictures.
         std: Of f on normal pictures.
-        spread: Of the map that is heard, on normal pictures, its standard deviation.
+        shown: Standard deviation of A on normal pictures.
+        heard: Standard deviation of B on normal pictures.
     """
 
     head: PatchHead
@@ -59,20 +64,25 @@ class Taught:
     cells: int
     mean: float = 0.0
     std: float = 1.0
-    spread: float = 1.0
+    shown: float = 1.0
+    heard: float = 1.0
 
     def said(self, planes: Mapping[str, Tensor]) -> Tensor:
         """What it says of the features alone, of planes `(n, C, h, w)`; `(n, cells, cells)`."""
         x = gridded(planes[self.plane].float(), self.cells)
         return torch.einsum("bchw,c->bhw", x, self.head.slope[: self.head.channels]) + self.head.bias
 
-    def map(self, shown: Tensor, said: Tensor) -> Tensor:
-        """A' `(n, S, S)`, of the map of the members and of what was said of the features, laid on the same canvas."""
+    def odd(self, shown: Tensor, said: Tensor) -> Tensor:
+        """h `(n, S, S)`, of the map of the members and of what was said of the features, laid on the same canvas."""
         return (said + self.head.slope[-1] * told(shown) - self.mean) / self.std
 
-    def scored(self, heard: Tensor, map: Tensor) -> Tensor:
-        """What a picture's score is to be of `(n, S, S)`: what is heard of members and A', both in deviations."""
-        return heard / self.spread + map
+    def map(self, shown: Tensor, said: Tensor) -> Tensor:
+        """A' `(n, S, S)`, of the same."""
+        return self.odd(shown, said) + KEPT * shown / self.shown
+
+    def scored(self, shown: Tensor, heard: Tensor, said: Tensor) -> Tensor:
+        """What a picture's score is of, `(n, S, S)`; of the same, and of the map of the members that are heard."""
+        return torch.maximum(self.odd(shown, said), heard / self.heard)
 
     def levelled(self, odds: Tensor) -> "Taught":
         """The same in deviations of what normal patches `(n,)` make of f; a deviation of nothing counts as 1."""
@@ -81,7 +91,7 @@ class Taught:
 
     def config(self) -> JSON:
         """What `restore` needs besides the arrays."""
-        kept = ("plane", "cells", "mean", "std", "spread")
+        kept = ("plane", "cells", "mean", "std", "shown", "heard")
         return {"head": self.head.config(), **{name: getattr(self, name) for name in kept}}
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -99,7 +109,7 @@ class Taught:
             head = PatchHead(**config["head"])
             slope, bias = (torch.from_numpy(np.float32(arrays[name])) for name in ("slope", "bias"))
             head.load_state_dict({"slope": slope, "bias": bias.reshape(())})
-            numbers = [float(config[name]) for name in ("mean", "std", "spread")]
+            numbers = [float(config[name]) for name in ("mean", "std", "shown", "heard")]
             made = cls(head, str(config["plane"]), int(config["cells"]), *numbers)
             channels, rows, _ = shapes[made.plane]
             if (head.channels, head.told) != (channels, 1) or not 1 <= made.cells <= rows:
@@ -177,7 +187,7 @@ def taught(
         seed: Of the draw of normal patches.
     """
     plane, cells = judged_plane(recipe, stack.shapes)
-    normal, at, spread = sampled(stack, plane, cells, np.flatnonzero(kept), maps, seed)
+    normal, at, spreads = sampled(stack, plane, cells, np.flatnonzero(kept), maps, seed)
     seen = Patches(normal, *examined(known, joined(known.planes[plane], shown, cells), shown))
     turn = torch.from_numpy(fold[at] % TURNS)
     odds, left_out = torch.zeros(len(normal)), np.zeros((len(stack), cells, cells), np.float32)
@@ -187,8 +197,8 @@ def taught(
         odds[own] = part.odds(normal[own])
         for places, x in stack.batches(plane, np.flatnonzero(fold % TURNS == k), BLOCK):
             left_out[places] = Taught(part, plane, cells).said({plane: x}).numpy()
-    whole = Taught(seen.head(), plane, cells, spread=spread).levelled(odds)
-    return Lesson(whole, left_out, list(without(whole, seen, folds(twins(known.thumbnails), APART, seed))))
+    whole = Taught(seen.head(), plane, cells, 0.0, 1.0, *spreads).levelled(odds)
+    return Lesson(whole, left_out, list(without(whole, seen, twins(known.thumbnails) % APART)))
 
 
 def without(whole: Taught, seen: Patches, fold: np.ndarray) -> Iterator[Taught | None]:
@@ -226,19 +236,20 @@ def joined(x: Tensor, shown: Tensor, cells: int) -> Tensor:
 
 def sampled(
     stack: Stack, plane: str, cells: int, places: np.ndarray, maps: Maps, seed: int
-) -> tuple[Tensor, np.ndarray, float]:
-    """Patches of normal pictures `(N, C + 1)`, where each is from `(N,)`, and the deviation of what is heard."""
+) -> tuple[Tensor, np.ndarray, list[float]]:
+    """Patches of normal pictures `(N, C + 1)`, where each is from `(N,)`, and the deviations of the two maps."""
     generator = torch.Generator().manual_seed(seed)
     each = max(1, min(cells**2, ROWS // len(places)))
-    rows, heard = list[Tensor](), list[Tensor]()
+    rows, powers = list[Tensor](), list[Tensor]()
     for some, x in stack.batches(plane, places, BLOCK):
-        shown, loud = maps(some)
-        heard.append(torch.stack([loud.double().mean((1, 2)), loud.double().square().mean((1, 2))]))
+        shown, heard = maps(some)
+        both = torch.stack([shown, heard]).double().flatten(2)
+        powers.append(torch.stack([both.mean(2), both.square().mean(2)]))
         for item in joined(x, shown, cells).flatten(2):
             rows.append(item[:, torch.randperm(cells**2, generator=generator)[:each]].T)
-    mean, square = torch.cat(heard, 1).mean(1)
-    spread = float((square - mean**2).clamp(min=0).sqrt())
-    return torch.cat(rows), np.repeat(places, each), spread if spread > 1e-9 else 1.0
+    mean, square = torch.cat(powers, 2).mean(2)
+    deviations = (square - mean**2).clamp(min=0).sqrt()
+    return torch.cat(rows), np.repeat(places, each), torch.where(deviations > 1e-9, deviations, 1.0).tolist()
 
 
 def examined(known: Defects, x: Tensor, shown: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
