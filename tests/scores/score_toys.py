@@ -16,6 +16,7 @@ from anodiff.diffusion.sample import DDPM, Heun
 from anodiff.nets.mlp import MLP, seeded
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import Hybrid
+from anodiff.scores.departure import Departure
 from anodiff.scores.imputation import Imputation, Sampled
 from anodiff.scores.likelihood import DenoisingBound, FlowLikelihood
 from anodiff.scores.patterns import EachCoordinate
@@ -98,6 +99,7 @@ def scores(toy: Toy, denoisers: dict[str, Denoiser]) -> dict[str, AnomalyScore]:
         "categorical time": trained(categorical, categorical.loss, toy.train),
         "inverse gamma time": trained(inverse_gamma, inverse_gamma.loss, toy.train),
         "nonparametric time": NonParametricTime(),
+        "departure": Departure(),
         "imputation": Imputation(EachCoordinate(D)),
         "imputation by samples": Imputation(EachCoordinate(D), Sampled(steps=4)),
         "hybrid": calibrated(

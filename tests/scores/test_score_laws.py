@@ -31,6 +31,7 @@ NAMES = [
     "categorical time",
     "inverse gamma time",
     "nonparametric time",
+    "departure",
     "imputation",
     "imputation by samples",
     "hybrid",
