@@ -29,7 +29,7 @@ from anodiff.recipes.schema import Recipe
 from anodiff.recipes.specs import MovedSpec
 from anodiff.recipes.taught import HEAD, taught
 from anodiff.settings import LEAST_ROWS
-from anodiff.types import JSON, Scores, Unreadable
+from anodiff.types import JSON, Misfit, Scores, Unreadable
 
 MOST = 4_000
 """Pictures that are learnt from at most."""
@@ -172,6 +172,8 @@ def curate(
         Unreadable: fewer than 5 of them can be read, or they are all the same; or no known defect can.
         Misfit: the recipe does not fit them, a known defect is among them, or a mask is not that of its picture.
     """
+    if examples is None and regions is not None:
+        raise Misfit("regions say where known defects are; give their pictures as examples.")
     seen, began = len(album), time.perf_counter()
     most = min(most, MOST)
     if seen > most:
