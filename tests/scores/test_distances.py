@@ -6,9 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from anodiff.scores.distances import PICTURE_DISTANCES, FeatureDistance, Mixed, ssim
+from anodiff.diffusion.gaussian import Gaussian
+from anodiff.diffusion.noise import EDM
+from anodiff.scores.distances import PICTURE_DISTANCES, FeatureDistance, Mixed, ssim, with_scales
 from anodiff.scores.planes import blurred, dilated, quantile_of_each
-from anodiff.scores.reconstruction import absolute, squared
+from anodiff.scores.reconstruction import Reconstruction, absolute, squared
+from anodiff.scores.stitched import Stitched
 from anodiff.types import Misfit
 
 
@@ -96,6 +99,18 @@ def test_scales_come_from_held_out_pairs_and_nowhere_else():
         Mixed([squared])(x, y)
     with pytest.raises(Misfit, match="distance 1 has no scale"):
         Mixed([squared, lambda a, b: torch.zeros_like(a)]).fit(x, y)
+
+
+@pytest.mark.parametrize("kind", [Reconstruction, Stitched])
+def test_scales_are_of_what_a_score_compares(kind):
+    gaussian, x = Gaussian(torch.zeros(64).double(), torch.eye(64).double(), EDM()), pictures(20, 1, 8, 8)
+    score = kind(steps=2, distance=Mixed([absolute, lambda a, b: 3 * absolute(a, b)], weights=[1.0, 0.0]))
+    found = with_scales(score, gaussian, x)
+    assert score.distance.scales is None
+    assert found.distance.scales[1] == pytest.approx(3 * found.distance.scales[0])
+    alone = kind(steps=2, distance=absolute)(gaussian, x)
+    if kind is Reconstruction:
+        torch.testing.assert_close(found(gaussian, x).map * found.distance.scales[0], alone.map)
 
 
 def test_planes():
