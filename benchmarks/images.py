@@ -40,6 +40,8 @@ def parser():
     found.add_argument("--rotated", action="store_true", help="judge a rotated and shifted copy of the test too")
     found.add_argument("--rivals", help="A,B instead of the protocol's own; none")
     found.add_argument("--layers", type=words, default=("s8", "s16"), help="of the backbone, for rivals [s8,s16]")
+    found.add_argument("--grid", type=int, default=32, help="places along a side, for rivals [32]")
+    found.add_argument("--copies", type=int, default=0, help="of each picture, turned, that rivals learn too [0]")
     found.add_argument("--counts", type=numbers, default=(1, 5, 10), help="known defects of each kind [1,5,10]")
     found.add_argument("--few", type=int, help="at most so many pictures learnt, and of each kind judged")
     found.add_argument("--data", help="a folder laid out like MVTec AD's, for the protocol folder")
@@ -63,6 +65,8 @@ def main(typed):
         rotated=asked.rotated,
         few=asked.few,
         layers=asked.layers,
+        grid=asked.grid,
+        copies=asked.copies,
         counts=asked.counts,
         recipe=asked.recipe,
         changes={name: scalar(text) for name, text in pairs(asked.changes, "--changes").items()},

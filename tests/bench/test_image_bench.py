@@ -9,6 +9,7 @@ import toys_for_images as toys
 from anodiff.bench.images import cost, ours, weigh
 from anodiff.bench.images import results as files
 from anodiff.bench.images.cases import Case, Truth, squashed
+from anodiff.bench.images.detect import learnt
 from anodiff.bench.images.judge import Counts, judged, samples, unpacked
 from anodiff.bench.images.page import conclude, show
 from anodiff.bench.images.pcb import seen
@@ -120,6 +121,15 @@ def test_turning_moves_masks_with_their_pictures(place: Path) -> None:
     assert (turned(pixels, truth, seed=3)[0] == turned(pixels, truth, seed=3)[0]).all()
 
 
+def test_rivals_may_learn_turned_copies_too(place: Path) -> None:
+    toys.tiles(place)
+    case = Case(picture_set("mtd"))
+    given = learnt(case, Settings("mtd", copies=2), 0)
+    assert given[:8] == case.train
+    assert len(given) == 24
+    assert (given[8] != given[16]).any()
+
+
 def test_mtd_judges_everyone_on_the_same_pictures_and_tells_it(place: Path, run: Run) -> None:
     toys.tiles(place)
     found = run("mtd", "mean,thumbnail", rotated=True)
@@ -128,7 +138,7 @@ def test_mtd_judges_everyone_on_the_same_pictures_and_tells_it(place: Path, run:
     assert own["plain"]["image_auroc"] == 1.0
     assert own["plain"]["aupro"] > 0.9
     assert own["turned"]["aupro"] < own["plain"]["aupro"]
-    assert mean["finish"] == own["finish"] == {"canvas": toys.SIDE, "blur": 2.0, "pool": "max", "share": 0.01}
+    assert mean["finish"] == own["finish"] == toys.FINISH
     assert own["plain"]["alarms"]["0.1"] == {"false": 0, "normals": 4, "found": 8, "anomalies": 8}
     assert set(own["plain"]["kinds"]) == {"hole", "crack"}
     gap = next(each for each in found.summary["copies"]["plain"]["against"] if each["rival"] == "mean")
@@ -242,6 +252,7 @@ def test_what_is_not_known_is_refused() -> None:
         (Settings("tiles"), None, "no protocol"),
         (Settings("mtd"), "nobody", "no rival"),
         (Settings("mtd", layers=("s9",)), None, "--layers"),
+        (Settings("mtd", grid=1), None, "--grid"),
         (Settings("mtd", seeds=0), None, "--seeds"),
         (Settings("mtd", few=3), None, "--few"),
         (Settings("mtd", counts=(0,)), None, "--counts"),

@@ -106,6 +106,9 @@ def test_maps_are_finished_as_a_gallery_does() -> None:
     top = np.sort(smooth.reshape(2, -1), 1)[:, -41:].mean(1)
     assert scores == pytest.approx(top, rel=1e-3)
     assert abs(laid.mean() - smooth.mean()) < 1e-3
+    relative = Finish(canvas=64, blur=8.0, relative=0.5)(maps)
+    assert relative[1] == pytest.approx(scores)
+    assert laid - relative[0] == pytest.approx(0.5 * np.median(smooth, (1, 2))[:, None, None] + 0 * laid, abs=1e-2)
     most, mean = (Finish(canvas=64, blur=0.0, pool=pool)(maps)[1] for pool in ("max", "mean"))
     assert most == pytest.approx(maps.max((1, 2)))
     assert mean == pytest.approx(maps.mean((1, 2)), rel=1e-5)

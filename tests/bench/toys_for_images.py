@@ -12,6 +12,7 @@ from anodiff.data.pictures import album
 from anodiff.verdict import Verdict
 
 SIDE = 64
+FINISH = {"canvas": SIDE, "blur": 2.0, "pool": "max", "share": 0.01, "relative": 0.5}
 LEARNT, GOOD, HOLES, CRACKS = 8, 4, 4, 4
 
 
@@ -83,7 +84,7 @@ class Judging:
         self.mean = mean
         self.known = known
         pool = SimpleNamespace(use="max", share=0.01)
-        recipe = SimpleNamespace(name="toy", blur=2.0, pool=pool)
+        recipe = SimpleNamespace(name="toy", blur=2.0, relative=0.5, pool=pool)
         self.model_ = SimpleNamespace(
             recipe=recipe, modality=SimpleNamespace(canvas=SIDE, image_=SimpleNamespace(size=SIDE))
         )

@@ -2,7 +2,7 @@
 
 Each method works in a process of its own, which reads one picture first, so that imports are not counted. Time per
 picture is all of it: the file, the backbone, the method. Memory is the highest that a process ever held which loads
-a saved model and scores a folder, nothing taken off; what the imports alone hold is told beside it.
+a saved model and scores the test pictures, nothing taken off; what the imports alone hold is told beside it.
 """
 
 import json

@@ -14,7 +14,7 @@ from anodiff.bench.images.ours import OURS, fitted, said
 from anodiff.bench.images.rivals import ONCE, RIVALS
 from anodiff.bench.images.seen import Eyes, Seen
 from anodiff.bench.images.settings import Settings
-from anodiff.bench.images.turned import turned
+from anodiff.bench.images.turned import moved, turned
 from anodiff.bench.series.timed import Record, attempt, timed
 from anodiff.metrics.ranking import auroc
 from anodiff.types import JSON
@@ -43,8 +43,15 @@ class Task:
     @cached_property
     def seen(self) -> dict[str, Seen]:
         """What rivals see: what is learnt ("train"), and each copy."""
-        eyes = Eyes(self.settings.layers).fit(self.case.train)
-        return {"train": eyes(self.case.train)} | {copy: eyes(pictures) for copy, (pictures, _) in self.copies.items()}
+        eyes = Eyes(self.settings.layers, self.settings.grid).fit(self.case.train)
+        train = eyes(learnt(self.case, self.settings, self.seed))
+        return {"train": train} | {copy: eyes(pictures) for copy, (pictures, _) in self.copies.items()}
+
+
+def learnt(case: Case, settings: Settings, seed: int) -> list[Any]:
+    """What rivals learn: the pictures, and copies of them turned and shifted where some are asked for."""
+    copies = [moved(read(case.train), 1_000 * (k + 1) + seed) for k in range(settings.copies)]
+    return [*case.train, *(each for copy in copies for each in copy)]
 
 
 def contest(case: Case, seed: int, settings: Settings) -> Iterator[Record]:

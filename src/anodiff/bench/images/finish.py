@@ -1,12 +1,13 @@
 r"""From a method's map to what is judged: laid on the canvas of anodiff, blurred and pooled as anodiff does it,
 
-.. math:: m = G_\sigma * U(a), \qquad s = \operatorname{pool}(m) .
+.. math:: m = G_\sigma * U(a), \qquad s = \operatorname{pool}(m), \qquad m' = m - r \operatorname{median}(m) ,
 
-A map that is one method's alone keeps its ranking under any scale of the whole map, so a rival's needs none.
+m' the map that is shown. A map that is one method's alone keeps its ranking under any scale of the whole map, so a
+rival's needs none.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class Finish:
         blur: Standard deviation in pixels of the picture as read.
         pool: "max", "top" or "mean".
         share: Of the canvas, that "top" takes the mean of.
+        relative: The part of its own median that a map loses, once it has been pooled.
         size: Side of the picture as read.
     """
 
@@ -37,6 +39,7 @@ class Finish:
     blur: float = 4.0
     pool: str = "top"
     share: float = 0.01
+    relative: float = 0.0
     size: int = SIZE
 
     @classmethod
@@ -48,6 +51,7 @@ class Finish:
             float(recipe.blur),
             recipe.pool.use,
             float(recipe.pool.share),
+            float(recipe.relative),
             int(modality.image_.size),
         )
 
@@ -58,12 +62,13 @@ class Finish:
             some = slice(start, start + PART)
             smooth = self._smooth(torch.from_numpy(np.ascontiguousarray(maps[some], np.float32))[:, None])
             scores[some] = self._pooled(smooth).double().numpy()
-            laid[some] = _resized(smooth, SIZE)[:, 0].numpy()
+            shown = smooth - self.relative * smooth.flatten(1).median(1).values[:, None, None, None]
+            laid[some] = _resized(shown, SIZE)[:, 0].numpy()
         return laid, scores
 
     def told(self) -> JSON:
         """As numbers of a record."""
-        return {"canvas": self.canvas, "blur": self.blur, "pool": self.pool, "share": self.share}
+        return {name: value for name, value in asdict(self).items() if name != "size"}
 
     def _smooth(self, maps: Tensor) -> Tensor:
         return torch.as_tensor(blurred(_resized(maps, self.canvas), self.blur * self.canvas / self.size))

@@ -52,13 +52,14 @@ def about(results: Results) -> str:
     machine, found = results.machine, results.versions
     sizes = "; ".join(f"{name}: {_counted(told)}" for name, told in results.sets.items())
     few = "" if settings.few is None else f" At most {settings.few} pictures learnt and of each kind judged."
+    copies = f", and learn {settings.copies} turned copies of each picture" if settings.copies else ""
     state = "" if results.finished else " **Not finished: some jobs are missing.**"
     changes = "".join(f", {name} = {value}" for name, value in settings.changes.items())
+    seen = f"layers {', '.join(settings.layers)} of the embedded backbone on {settings.grid} x {settings.grid} places"
     return (
-        f"{asked[:1].upper()}{asked[1:]}. {sizes}; seeds: {results.summary['seeds']}{changes}.{few} Rivals see layers "
-        f"{', '.join(settings.layers)} of the embedded backbone. anodiff {found['anodiff']}, torch {found['torch']}, "
-        f"on {machine['cores']} cores of {machine['cpu'] or 'an unknown processor'}, threads: "
-        f"{machine['threads']}.{state}"
+        f"{asked[:1].upper()}{asked[1:]}. {sizes}; seeds: {results.summary['seeds']}{changes}.{few} Rivals see {seen}"
+        f"{copies}. anodiff {found['anodiff']}, torch {found['torch']}, on {machine['cores']} cores of "
+        f"{machine['cpu'] or 'an unknown processor'}, threads: {machine['threads']}.{state}"
     )
 
 

@@ -149,7 +149,7 @@ def differences(case: Case, shown: list[np.ndarray], seed: int, settings: Settin
 
 def seen(pictures: Pictures, references: Pictures, settings: Settings, aligned: bool) -> Both:
     """What is seen of pictures and of their references, moved onto them or not."""
-    eyes = Eyes(settings.layers).fit(pictures)
+    eyes = Eyes(settings.layers, settings.grid).fit(pictures)
     if not aligned:
         return eyes(pictures), eyes(references)
     own, other = (levels(read(each)) for each in (pictures, references))

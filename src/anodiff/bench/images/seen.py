@@ -46,11 +46,13 @@ class Eyes:
 
     Args:
         layers: Of the embedded backbone.
+        grid: Places along a side.
         size: Pixels of the square.
     """
 
-    def __init__(self, layers: Sequence[str] = ("s8", "s16"), size: int = SIZE) -> None:
+    def __init__(self, layers: Sequence[str] = ("s8", "s16"), grid: int = 32, size: int = SIZE) -> None:
         self.layers = layers
+        self.grid = grid
         self.size = size
 
     def fit(self, pictures: Pictures) -> Self:
@@ -64,9 +66,7 @@ class Eyes:
 
     def look(self, x: Tensor) -> Tensor:
         """Features of pictures `(n, C, S, S)`."""
-        maps = frozen(tuple(self.layers))(x)
-        finest = max(each.shape[2] for each in maps), max(each.shape[3] for each in maps)
-        return on_one_grid(maps, finest, PATCH)
+        return on_one_grid(frozen(tuple(self.layers))(x), (self.grid, self.grid), PATCH)
 
 
 @cache

@@ -20,6 +20,8 @@ class Settings:
         rotated: Whether a rotated and shifted copy of the test pictures is judged too.
         few: At most so many pictures to learn, and of each kind to judge; None is all.
         layers: Of the embedded backbone, that rivals see.
+        grid: Places along a side, on which they see them.
+        copies: Times that rivals learn each picture again, turned and shifted.
         counts: Known defects of each kind, where the protocol gives some.
         recipe: Of anodiff; "auto" is its default.
         changes: To the recipe.
@@ -32,6 +34,8 @@ class Settings:
     rotated: bool = False
     few: int | None = None
     layers: tuple[str, ...] = ("s8", "s16")
+    grid: int = 32
+    copies: int = 0
     counts: tuple[int, ...] = (1, 5, 10)
     recipe: str = "auto"
     changes: JSON = field(default_factory=dict)
@@ -43,6 +47,8 @@ class Settings:
             raise Misfit(f"--seeds is {self.seeds}; give 1 or more.")
         if self.few is not None and self.few < 10:
             raise Misfit(f"--few is {self.few}; give 10 pictures or more.")
+        if self.grid < 2 or self.copies < 0:
+            raise Misfit(f"--grid is {self.grid}, --copies {self.copies}; give 2 places or more, and 0 copies or more.")
         if not self.counts or min(self.counts) < 1:
             raise Misfit(f"--counts is {self.counts}; give numbers of known defects from 1.")
 

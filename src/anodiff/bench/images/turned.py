@@ -24,10 +24,14 @@ def moves(count: int, seed: int) -> list[Move]:
     return [Move(float(d), (float(rows), float(columns))) for d, (rows, columns) in zip(degrees, shifts, strict=True)]
 
 
+def moved(pixels: np.ndarray, seed: int) -> np.ndarray:
+    """Every picture `(n, S, S[, 3])` moved."""
+    return np.stack([move(each) for move, each in zip(moves(len(pixels), seed), pixels, strict=True)])
+
+
 def turned(pixels: np.ndarray, truth: Truth, seed: int) -> tuple[np.ndarray, Truth]:
     """Every picture `(n, S, S[, 3])` moved, and its mask with it; a mask that left the picture is unknown."""
-    drawn = moves(len(pixels), seed)
-    found = np.stack([move(each) for move, each in zip(drawn, pixels, strict=True)])
+    drawn, found = moves(len(pixels), seed), moved(pixels, seed)
     masks = truth.masks.copy()
     for i in np.flatnonzero(masks.any((1, 2))):
         masks[i] = drawn[i](masks[i].astype(np.uint8), 0).astype(bool)

@@ -14,6 +14,7 @@ import numpy as np
 
 from anodiff.bench.images.cases import Case
 from anodiff.bench.images.cost import alone
+from anodiff.bench.images.detect import learnt
 from anodiff.bench.images.finish import Finish
 from anodiff.bench.images.ours import OURS, fitted, said
 from anodiff.bench.images.protocols import case_of
@@ -25,7 +26,7 @@ from anodiff.metrics.ranking import auroc
 from anodiff.types import JSON
 
 SINGLES = 50
-FOLDER = "memory"
+MEMORY = "memory"
 
 
 def ours(case: Case, seed: int, settings: Settings) -> JSON:
@@ -39,17 +40,17 @@ def ours(case: Case, seed: int, settings: Settings) -> JSON:
     found = {"image_auroc": auroc(case.truth.labels, scores), **fit.told("fit_"), **single}
     with tempfile.TemporaryDirectory() as place:
         at = detector.save(Path(place) / "model")
-        found |= alone({"name": FOLDER, "model": str(at), "folder": str(case.test[0].parents[1])})
+        found |= alone({"name": MEMORY, "model": str(at), "pictures": [str(path) for path in case.test]})
         found["model_megabytes"] = sum(file.stat().st_size for file in at.rglob("*")) / 2**20
     return found | per_picture(folder.seconds, len(case.test))
 
 
 def rival(name: str, case: Case, seed: int, settings: Settings) -> JSON:
     """Fit, reading included, score one by one and all in a row."""
-    finish, eyes = Finish(), Eyes(settings.layers).fit(case.train)
+    finish, eyes = Finish(), Eyes(settings.layers, settings.grid).fit(case.train)
     eyes(case.train[:2])
     with timed() as fit:
-        made = RIVALS[name](seed).fit(eyes(case.train))
+        made = RIVALS[name](seed).fit(eyes(learnt(case, settings, seed)))
 
     def score(pictures: list[Path]) -> np.ndarray:
         return finish(made.maps_and_scores(eyes(pictures))[0])[1]
@@ -62,12 +63,12 @@ def rival(name: str, case: Case, seed: int, settings: Settings) -> JSON:
 
 
 def memory(asked: JSON) -> JSON:
-    """The highest resident size, in megabytes: once everything is imported, and once a folder was scored."""
+    """The highest resident size, in megabytes: once everything is imported, and once the pictures were scored."""
     from anodiff import load
 
     base = peak()
     detector = load(asked["model"])
-    for _ in detector.inner_.judge(asked["folder"]):
+    for _ in detector.inner_.judge(asked["pictures"]):
         pass
     return {"imports_megabytes": base, "megabytes": peak()}
 
@@ -103,7 +104,7 @@ def main(text: str) -> JSON:
     asked = json.loads(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if asked["name"] == FOLDER:
+        if asked["name"] == MEMORY:
             return memory(asked)
         settings = Settings.from_dict(asked["settings"])
         case = case_of(settings)
