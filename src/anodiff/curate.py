@@ -1,9 +1,10 @@
 """From an album of normal pictures to a gallery, and to what normal pictures look like to it."""
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -24,7 +25,8 @@ from anodiff.modalities.image import Image
 from anodiff.modalities.planes import Planes
 from anodiff.recipes.defects import Defects, defects, refuse_normal
 from anodiff.recipes.grow import Progress
-from anodiff.recipes.pictured import FOLDS, Grown, Seen, grow_pictured
+from anodiff.recipes.hasten import hastened
+from anodiff.recipes.pictured import Grown, Seen, grow_pictured
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.specs import MovedSpec
 from anodiff.recipes.taught import HEAD, taught
@@ -39,6 +41,8 @@ DIRECTED = 200
 """Pictures that the directions of a plane are found on."""
 BLOCK = 32
 """Maps that are laid on the canvas at once."""
+AT_ONCE = 8
+"""Pictures that are judged at once; a score does not depend on it."""
 EXTENT = 0.002
 """Regions reach down to the level that this share of normal pixels exceeds."""
 
@@ -71,17 +75,21 @@ class Held:
         """The same with the members that a budget pays for, its scales found anew."""
         return self if budget is None else replace(self, whole=scaled(self.whole.within(budget), self.left_out))
 
-    def calibrated(self, album: Album) -> "Held":
-        """The same, counting other normal pictures.
+    def calibrated(self, album: Album) -> tuple["Held", list[Unread]]:
+        """The same, counting other normal pictures, and which of them could not be read.
 
         Raises:
-            Unreadable: none of them can be read.
+            Unreadable: fewer than two of them can be read.
         """
-        found = list(raw_of(self.whole, album))
-        if not found:
-            raise Unreadable("X has no picture that can be read; give normal ones to calibrate with, better 100.")
+        unread = list[Unread]()
+        found = list(raw_of(self.whole, album, unread))
+        if sum(len(next(iter(each.values()))) for each in found) < 2:
+            odd = f"; {unread[0]}" if unread else "."
+            raise Unreadable(
+                f"X has fewer than 2 pictures that can be read; calibrate with normal ones, better 100{odd}"
+            )
         joined = {name: torch.cat([each[name] for each in found]).numpy() for name in found[0]}
-        return replace(self, held_out=joined)
+        return replace(self, held_out=joined), unread
 
     @cached_property
     def counted(self) -> Counted:
@@ -95,22 +103,34 @@ class Held:
             normals = np.sort(left_out)[: len(left_out) - aside]
         return Counted(left_out, normals, self.known, Conformal().fit(normals), tail_of(normals), aside)
 
-    @cached_property
+    @property
     def pixels(self) -> PixelAlarm:
         """The alarm of single pixels."""
-        return PixelAlarm().fit(self._normal_maps())
+        return self._of_maps[0]
 
-    @cached_property
+    @property
     def regions(self) -> Regions:
         """The alarm of regions."""
-        return Regions().fit(self._normal_maps())
+        return self._of_maps[1]
 
-    @cached_property
+    @property
     def extent(self) -> float:
         """The level of the canvas that a small share of normal pixels exceeds."""
-        return float(
-            np.quantile(np.concatenate([m.ravel()[:: max(1, len(m) // 64)] for m in self._normal_maps()]), 1 - EXTENT)
-        )
+        return self._of_maps[2]
+
+    @cached_property
+    def _of_maps(self) -> tuple[PixelAlarm, Regions, float]:
+        """What normal maps tell, of one pass through them; of a region of one pixel the highest of each is enough."""
+        highest, some = list[np.ndarray](), list[np.ndarray]()
+
+        def noted() -> Iterator[np.ndarray]:
+            for map in self._normal_maps():
+                highest.append(map.max(keepdims=True))
+                some.append(map.ravel()[:: max(1, len(map) // 64)])
+                yield map
+
+        pixels = PixelAlarm().fit(noted())
+        return pixels, Regions().fit(highest), float(np.quantile(np.concatenate(some), 1 - EXTENT))
 
     def _normal_maps(self) -> Iterator[np.ndarray]:
         """Maps on the canvas of the pictures that alarms count."""
@@ -139,11 +159,12 @@ def totals_of(model: Gallery, raw: Raw) -> Scores:
     return np.concatenate([model.totals(said) for _, said in blocks(model, raw)])
 
 
-def raw_of(model: Gallery, album: Album) -> Iterator[dict[str, torch.Tensor]]:
-    """What members say of each picture that can be read."""
-    for picture in album.pictures(model.modality.square):
-        if isinstance(picture, Picture):
-            yield model.raw([picture])
+def raw_of(model: Gallery, album: Album, unread: list[Unread]) -> Iterator[dict[str, torch.Tensor]]:
+    """What members say of the pictures that can be read, some at a time; the others are added to `unread`."""
+    for batch in batched(album.pictures(model.modality.square)):
+        unread += [each for each in batch if isinstance(each, Unread)]
+        if read := [each for each in batch if isinstance(each, Picture)]:
+            yield model.raw(read)
 
 
 def scaled(model: Gallery, left_out: Raw) -> Gallery:
@@ -174,7 +195,7 @@ def curate(
     """
     if examples is None and regions is not None:
         raise Misfit("regions say where known defects are; give their pictures as examples.")
-    seen, began = len(album), time.perf_counter()
+    seen, began, asked = len(album), time.perf_counter(), recipe
     most = min(most, MOST)
     if seen > most:
         album = album.part(np.sort(np.random.default_rng(seed).permutation(seen)[:most]))
@@ -186,23 +207,31 @@ def curate(
         if known is not None:
             refuse_normal(known, stack, shot.thumbnails, shot.names)
         moved = copies if len(copies) else None
-        groups = twins(shot.thumbnails)
-        fold = folds(groups, FOLDS, seed)
         classes = sorted({name for name in classes_of(shot.names) if name}) if told_apart(recipe) else []
         labels = Label(classes).encode(classes_of(shot.names))["label"]
         kept = np.ones(len(stack), bool)
+        if max_seconds is not None:
+            left = (max_seconds - (time.perf_counter() - began)) / (2 if contaminated else 1)
+            trial = Seen(stack, np.zeros(len(stack), np.int64), kept, labels, len(classes), moved)
+            recipe, count = hastened(recipe, trial, seed, left)
+            copies.cut(count * len(copies) // len(stack))
+            stack.cut(count)
+            shot, labels, kept = shot.first(count), labels[:count], kept[:count]
+        groups = twins(shot.thumbnails)
+        fold = folds(groups, recipe.folds, seed)
         grown = yield from growing(recipe, Seen(stack, fold, kept, labels, len(classes), moved), seed)
         blank = Gallery(grown.recipe, planes, grown.panel, grown.members)
         doubt: JSON = {"value": 0.0, "low": 0.0, "high": 0.0}
         if contaminated:
-            totals = totals_of(scaled(blank, grown.left_out), grown.left_out)
-            doubt = doubted(totals, contaminated)
+            level = scaled(blank, grown.left_out)
+            totals = totals_of(level, grown.left_out)
+            doubt = doubted(level.from_nothing(totals), contaminated)
             aside = min(round(doubt["value"] * len(totals)), len(totals) - LEAST_ROWS)
             if aside > 0:
                 kept[np.argsort(-totals, kind="stable")[:aside]] = False
                 grown = yield from growing(recipe, Seen(stack, fold, kept, labels, len(classes), moved), seed)
         facts = {
-            "asked": recipe.model_dump(mode="json"),
+            "asked": asked.model_dump(mode="json"),
             "rows_seen": seen,
             "rows_fitted": int(kept.sum()),
             "unread": [[each.name, each.why] for each in shot.unread],
@@ -294,6 +323,10 @@ class Shot:
     thumbnails: np.ndarray
     shown: np.ndarray
 
+    def first(self, count: int) -> "Shot":
+        """Of so many pictures; those that are shown remain."""
+        return replace(self, names=self.names[:count], thumbnails=self.thumbnails[:count])
+
 
 def shoot(
     planes: Planes, album: Album, stack: Stack, again: Again, seconds: float | None = None
@@ -364,3 +397,10 @@ def check(names: Sequence[str], unread: Sequence[Unread], varies: bool, paired: 
 def small(pixels: np.ndarray) -> np.ndarray:
     """A picture `(S, S[, 3])` uint8 at the side of those that are shown."""
     return np.asarray(Pillow.fromarray(pixels).resize((SIDE, SIDE), Pillow.Resampling.BILINEAR))
+
+
+def batched(pictures: Iterable[Picture | Unread], size: int = AT_ONCE) -> Iterator[list[Picture | Unread]]:
+    """A few at a time."""
+    stream = iter(pictures)
+    while held := list(islice(stream, size)):
+        yield held

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from anodiff.alarms import Conformal, Region, Tail, benjamini_hochberg
 from anodiff.calibration import Counted
-from anodiff.curate import Held, curate
+from anodiff.curate import Held, batched, curate
 from anodiff.data.pictures import Album, Picture, Unread, album, normal_part
 from anodiff.gallery import Gallery
 from anodiff.modalities.features import Features
@@ -25,9 +25,6 @@ from anodiff.verdict import Verdict
 
 if TYPE_CHECKING:
     from anodiff.explain.sights import Sight
-
-BATCH = 4
-"""Pictures that are judged at once; a score does not depend on it."""
 
 
 class ImageDetector(Settings):
@@ -96,10 +93,13 @@ class ImageDetector(Settings):
         """Count normal pictures `X` that were not learnt from, instead of the left-out ones of `fit`.
 
         Raises:
-            Unreadable: there are no pictures in X.
+            Unreadable: there are fewer than two pictures in X.
         """
         check_is_fitted(self, "whole_")
-        self._finish(self.held_.calibrated(self._read(X)))
+        held, unread = self.held_.calibrated(self._read(X))
+        self._finish(held)
+        for note in unread_in_words(unread):
+            warnings.warn(note, UserWarning, stacklevel=2)
         return self
 
     def judge(self, X: Any, *, maps: bool = True) -> Iterator[Verdict]:
@@ -118,7 +118,8 @@ class ImageDetector(Settings):
 
     def names(self, X: Any) -> list[str]:
         """What the pictures of X that can be read are called, in the order of their scores."""
-        return [verdict.name for verdict in self.judge(X, maps=False) if verdict.unread is None]
+        check_is_fitted(self, "whole_")
+        return [each.name for each in album(X).pictures(self.whole_.modality.square) if isinstance(each, Picture)]
 
     def decision_function(self, X: Any) -> Scores:
         """Scores `(n,)`, float64; higher is more anomalous. NaN never.
@@ -278,12 +279,12 @@ class ImageDetector(Settings):
         if not pictures:
             return
         model = self.model_
-        said = model.raw(pictures)
-        canvas = model.canvas(said)
+        said = model.raw(pictures, shown=maps)
+        canvas = model.canvas(said).numpy() if maps else None
         scores = model.totals(said)
         p_values = self.p_of(scores)
         for k, picture in enumerate(pictures):
-            map = canvas[k].numpy() if maps else None
+            map = None if canvas is None else canvas[k].copy()
             score, p = float(scores[k]), float(p_values[k])
             yield Verdict(picture.name, picture.path, picture.size, score, p, score > limit, map)
 
@@ -366,15 +367,3 @@ def unread_in_words(unread: Sequence[Unread]) -> list[str]:
 def stacked(maps: list[np.ndarray]) -> Any:
     """Maps as one array where they have one size."""
     return np.stack(maps) if maps and len({each.shape for each in maps}) == 1 else maps
-
-
-def batched(pictures: Iterator[Picture | Unread]) -> Iterator[list[Picture | Unread]]:
-    """A few at a time."""
-    held: list[Picture | Unread] = []
-    for picture in pictures:
-        held.append(picture)
-        if len(held) == BATCH:
-            yield held
-            held = []
-    if held:
-        yield held

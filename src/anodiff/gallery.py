@@ -110,16 +110,21 @@ class Gallery:
             raise Misfit(f"budget is {budget}; the cheapest score of this recipe takes {least} per picture.")
         return replace(self, members=kept)
 
-    def raw(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
-        """What every member says of pictures: maps `(n, h, w)`, each on its own grid."""
-        names = [picture.name for picture in pictures]
-        return self.said(self.modality.encode(pictures), Label(self.classes).encode(classes_of(names))["label"])
+    def raw(self, pictures: Sequence[Picture], shown: bool = True) -> dict[str, Tensor]:
+        """What every member says of pictures: maps `(n, h, w)`, each on its own grid.
 
-    def said(self, planes: Mapping[str, Tensor], labels: Tensor | None = None) -> dict[str, Tensor]:
+        Args:
+            pictures: At least one.
+            shown: Whether maps will be shown; else those members are not asked that are not heard for the score.
+        """
+        labels = Label(self.classes).encode(classes_of([picture.name for picture in pictures]))["label"]
+        return self.said(self.modality.encode(pictures), labels, shown)
+
+    def said(self, planes: Mapping[str, Tensor], labels: Tensor | None = None, shown: bool = True) -> dict[str, Tensor]:
         """`raw` of planes that were encoded, and the class of each picture `(n,)`, 0 where it is not known."""
         found = {}
-        for name, member in self.members.items():
-            asked = self.recipe.scores[name]
+        for name in self.members if shown or self.head is not None else self.voices:
+            member, asked = self.members[name], self.recipe.scores[name]
             denoiser = Silent(schedule(self.recipe)) if asked.of is None else self.panel[asked.of]
             x = planes[plane_of(self.recipe, name)]
             known = torch.zeros(len(x), dtype=torch.int64) if labels is None else labels
@@ -142,10 +147,21 @@ class Gallery:
         own = found.flatten(1).median(1).values[:, None, None]
         return found - self.recipe.relative * own
 
+    @property
+    def voices(self) -> list[str]:
+        """The members that are heard for the score: those that are not for the map alone, else all."""
+        return [name for name in self.members if self.recipe.scores[name].read != "map"] or list(self.members)
+
     def heard(self, said: Said) -> Tensor:
         """The map `(n, S, S)` of the members that are heard for the score."""
-        heard = [name for name in self.members if self.recipe.scores[name].read != "map"]
-        return self.summed(said, heard or list(self.members))
+        return self.summed(said, self.voices)
+
+    def from_nothing(self, totals: Scores) -> Scores:
+        """Scores `(n,)` of a gallery without a head, counted from where every member says 0."""
+        usual = sum(
+            self.recipe.scores[name].weight * self.scales[name].mean / self.scales[name].std for name in self.voices
+        )
+        return totals * self.scales[POOL].std + self.scales[POOL].mean + usual
 
     def summed(self, said: Said, names: Sequence[str]) -> Tensor:
         """The calibrated maps of some members summed and blurred `(n, S, S)`."""

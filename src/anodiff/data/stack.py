@@ -49,6 +49,10 @@ class Stack:
             self._files[name].write(plane.detach().half().numpy().tobytes())
         self.count += 1
 
+    def cut(self, count: int) -> None:
+        """Forget all pictures but the first."""
+        self.count = min(self.count, count)
+
     def scale(self, name: str, mean: Tensor, std: Tensor) -> None:
         """Give a plane from now on less a mean and over a deviation by channel, each `(C,)`."""
         self._scales[name] = mean[:, None, None], std[:, None, None]
@@ -63,6 +67,8 @@ class Stack:
         shape, file = self._kept[name], self._files[name]
         size = 2 * int(np.prod(shape))
         file.flush()
+        if len(places) and not 0 <= int(np.min(places)) <= int(np.max(places)) < self.count:
+            raise IndexError(f"the stack holds {self.count} pictures; it was asked for place {int(np.max(places))}.")
         found = torch.empty(len(places), *shape)
         for row, place in zip(found, places, strict=True):
             file.seek(int(place) * size)

@@ -44,7 +44,7 @@ FITTED = {"dynamic": "marks", "stitched": "threshold", "implicit": "scale"}
 """What scores find on normals, where a recipe does not give it."""
 SAMPLE = 32
 """Pictures that they find it on."""
-FOLDS, SLOW_FOLDS = 10, 2
+SLOW_FOLDS = 2
 LEAST_EACH = 4
 """Pictures for each number of a context, at least."""
 ROWS = 200_000

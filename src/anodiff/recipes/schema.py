@@ -41,7 +41,7 @@ class Recipe(Spec):
     `trim` is the share of rows that a denoiser is not shown where anomalies may be among them: the most suspicious to
     the scores of the `guard`, for a Gaussian the farthest. Without one it is the contamination; 0 shows it everything.
     Of pictures, calibrated maps are summed, blurred by a Gaussian of `blur` pixels of the picture as read, and pooled;
-    the map that is shown loses the part `relative` of its own median.
+    the map that is shown loses the part `relative` of its own median; normals are judged with one of `folds` left out.
     Of series, scores are smoothed over so many instants or periods, and summed in standard deviations to the `power`.
     `likeness` names the score whose total is a squared distance to normal rows, for known anomalies to be held against.
     """
@@ -58,6 +58,7 @@ class Recipe(Spec):
     moved: MovedSpec = MovedSpec(copies=0)
     relative: Annotated[float, Field(ge=0, le=1)] = 0.5
     pool: PoolSpec = PoolSpec()
+    folds: Annotated[int, Field(ge=2, le=100)] = 10
     denoisers: dict[Name, AnyDenoiser] = Field(default_factory=dict)
     scores: Annotated[dict[Name, ScoreSpec], Field(min_length=1)]
     guard: tuple[str, ...] = ()
