@@ -37,6 +37,8 @@ MOST = 4_000
 """Pictures that are learnt from at most."""
 SHOWN, SIDE = 100, 96
 """Small normal pictures that are kept, and their side in pixels."""
+CLEAR, ROOM = 32, 4
+"""Cells that there must be for each direction of a plane that is found by them, or drawn at random."""
 DIRECTED = 200
 """Pictures that the directions of a plane are found on."""
 BLOCK = 32
@@ -372,11 +374,25 @@ def shoot(
             for each in (stack, again.stack):
                 each.scale(name, moments[name].mean, moments[name].std)
         if spec.directions is not None:
-            some = np.linspace(0, len(stack) - 1, min(len(stack), DIRECTED)).astype(int)
-            planes.bases_[name] = leading((x for _, x in stack.batches(name, some)), planes.shapes_[name][0])
+            planes.turn(name, directions(stack, name, planes.shapes_[name]))
             for each in (stack, again.stack):
                 each.turn(name, planes.bases_[name])
     return Shot(names, unread, np.stack(thumbnails), np.stack(shown))
+
+
+def directions(stack: Stack, name: str, shape: tuple[int, int, int]) -> torch.Tensor:
+    """A basis of a plane `(C, d)`: the leading directions, or random ones where there is too little to find them by.
+
+    Leading directions of few pictures are those of these pictures, along which others vary less.
+    """
+    wanted, rows, columns = shape
+    some = np.linspace(0, len(stack) - 1, min(len(stack), DIRECTED)).astype(int)
+    cells = rows * columns * len(some)
+    if cells >= CLEAR * wanted:
+        return leading((x for _, x in stack.batches(name, some)), wanted)
+    count, channels = min(wanted, max(LEAST_ROWS, cells // ROOM)), stack.shapes[name][0]
+    drawn = torch.randn(channels, count, generator=torch.Generator().manual_seed(0))
+    return torch.linalg.qr(drawn).Q if count <= channels else torch.eye(channels)
 
 
 def check(names: Sequence[str], unread: Sequence[Unread], varies: bool, paired: bool = False) -> None:

@@ -30,6 +30,8 @@ RIDGE, LEAST = 1e-2, 1e-4
 """The part of a variance that is added to it, and the least variance of a feature of variance 1."""
 FARTHEST = 6.0
 """Standard deviations of a context."""
+BELIEF = 0.2
+"""Maps per feature that the common covariance counts for."""
 PRIOR = 3.0
 """Pictures of no slope that a slope is fitted with."""
 FAR = 0.9e6
@@ -175,6 +177,7 @@ class Positional(Denoiser):
         pooled: float = 0.0,
         shrinkage: float = 0.1,
         context: int = 0,
+        of: int | None = None,
     ) -> "Positional":
         """The Gaussians of the maps in `sums`.
 
@@ -182,8 +185,10 @@ class Positional(Denoiser):
             sums: Of at least two maps.
             schedule: The process.
             reach: Places whose row and column differ by at most so many count as the same place.
-            pooled: The share of the covariance that all places have in common.
+            pooled: The share of the covariance that all places have in common, at least; more where maps are few: it
+                counts for a fifth as many of them as there are features.
             shrinkage: The share of its diagonal.
+            of: How many maps there are in all, where these are a part of them: a part is shrunk as the whole is.
             context: By how many numbers they are given what a picture is like as a whole, of which `sums` must know.
 
         Raises:
@@ -198,7 +203,9 @@ class Positional(Denoiser):
         known = Context.fit(sums, context) if context else None
         slopes = None if known is None else _given(second, mean, known, sums, reach)
         common = second.mean(0)
-        second.mul_(1 - pooled).add_(common, alpha=pooled)
+        belief = BELIEF * channels
+        share = max(pooled, belief / (belief + (of or sums.count))) if pooled else 0.0
+        second.mul_(1 - share).add_(common, alpha=share)
         diagonal = second.diagonal(dim1=1, dim2=2).clamp(min=0).clone()
         second.mul_(1 - shrinkage)
         floor = RIDGE * common.diagonal().clamp(min=LEAST)

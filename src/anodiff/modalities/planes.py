@@ -94,6 +94,17 @@ class Planes(BaseEstimator):
         scaled = (x - self.means_[name][:, None, None]) / self.stds_[name][:, None, None]
         return along(scaled, self.bases_[name]) if name in self.bases_ else scaled
 
+    def turn(self, name: str, basis: Tensor) -> None:
+        """Give a plane from now on along the directions `(C, d)` of a basis.
+
+        Raises:
+            ValueError: they are directions of something else.
+        """
+        if basis.ndim != 2 or len(basis) != self.seen_[name][0]:
+            raise ValueError(f"plane {name} has directions of another shape, {tuple(basis.shape)}")
+        self.bases_[name] = basis
+        self.shapes_[name] = (basis.shape[1], *self.seen_[name][1:])
+
     def laid(self, map: np.ndarray, size: tuple[int, int], outside: float = 0.0) -> np.ndarray:
         """A map `(a, b)` over the square back on a picture of `size` (H, W), float32."""
         return cast(Image, self.image_).laid(map, size, outside)
@@ -167,8 +178,6 @@ class Planes(BaseEstimator):
             planes = cls(asked, specs)
             planes.image_ = image
             planes._seen_by(found)
-            if {name: list(shape) for name, shape in planes.shapes_.items()} != config["shapes"]:
-                raise ValueError(f"planes of other shapes, {config['shapes']}")
             planes.means_, planes.stds_, planes.bases_ = {}, {}, {}
             for name, shape in planes.seen_.items():
                 mean, std = (torch.from_numpy(np.float32(arrays[f"{name}.{part}"])) for part in ("mean", "std"))
@@ -176,9 +185,9 @@ class Planes(BaseEstimator):
                     raise ValueError(f"plane {name} has means and deviations of another shape, or none")
                 planes.means_[name], planes.stds_[name] = mean, std
                 if f"{name}.basis" in arrays:
-                    planes.bases_[name] = torch.from_numpy(np.float32(arrays[f"{name}.basis"]))
-                    if planes.bases_[name].shape != (shape[0], planes.shapes_[name][0]):
-                        raise ValueError(f"plane {name} has directions of another shape")
+                    planes.turn(name, torch.from_numpy(np.float32(arrays[f"{name}.basis"])))
+            if {name: list(shape) for name, shape in planes.shapes_.items()} != config["shapes"]:
+                raise ValueError(f"planes of other shapes, {config['shapes']}")
         except Refusal:
             raise
         except (LookupError, TypeError, ValueError) as error:

@@ -227,7 +227,8 @@ class Growth:
         if isinstance(spec, PositionalSpec):
             found = sums or self.sums(spec, rest)
             context = min(spec.context, max(1, int(self.seen.kept.sum()) // LEAST_EACH))
-            return Positional.fit(found, self.process, spec.reach, spec.pooled, spec.shrinkage, context)
+            whole = round(found.count / len(rest) * self.seen.kept.sum())
+            return Positional.fit(found, self.process, spec.reach, spec.pooled, spec.shrinkage, context, whole)
         if isinstance(spec, EmpiricalSpec):
             rows = self.rows(spec, rest, spec.references)
             return Empirical(rows, self.process, neighbours=min(spec.neighbours or len(rows), max(1, len(rows) - 1)))
