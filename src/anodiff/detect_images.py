@@ -56,8 +56,8 @@ class ImageDetector(Settings):
             X: Normal pictures.
             y: Ignored.
             examples: A handful of pictures of known defects, not in X.
-            regions: Their masks: a list with one bool array `(H, W)` or None for each, or a folder of mask files with
-                the names of the examples, `_mask` behind them or not.
+            regions: Their masks: a list with one bool array `(H, W)`, file or None for each, or a folder of mask files
+                with the names of the examples, `_mask` behind them or not.
 
         Raises:
             Unreadable: there are fewer than 5 pictures, or they are all the same.

@@ -106,8 +106,11 @@ def test_without_masks_the_map_says_where(stack):
     other, where = spoilt(20, 2, by=0.8)
     assert auroc(judged(lesson.whole, other), where) > auroc(shown(other), where)
     mixed = examined(known(x, [region[0], None, *region[2:]]), torch.cat([x, x[:, :1]], 1), shown(x))
-    assert set(mixed[1].tolist()) == {0, 1, 2, 3, 4}
+    assert set(mixed[1].tolist()) == {0, 2, 3, 4}
     assert set(mixed[3].tolist()) == {0, 2, 3, 4}
+    assert set(examined(known(x, [None] * 5), torch.cat([x, x[:, :1]], 1), shown(x))[1].tolist()) == {0, 1, 2, 3, 4}
+    lone = learn(stack, x, [region[0], *[None] * 4])
+    assert [head is None for head in lone.apart] == [True, False, False, False, False]
 
 
 def test_normals_are_judged_by_heads_that_had_not_seen_them(stack):

@@ -60,13 +60,15 @@ def defects(planes: Planes, examples: Any, regions: Any = None) -> Defects:
     names = [each.name if isinstance(each, Unread) or each.path is None else each.path.as_posix() for each in found]
     masks = masks_of(regions, names, [each.size if isinstance(each, Picture) else None for each in found])
     masks = [mask for mask, each in zip(masks, found, strict=True) if isinstance(each, Picture)]
-    blank = [each.name for mask, each in zip(masks, read, strict=True) if mask is not None and not mask.any()]
+    marks = [None if mask is None or not mask.any() else in_frame(mask, planes.square) for mask in masks]
+    marks = [mark if mark is not None and mark.any() else None for mark in marks]
+    blank = [p.name for p, mask, mark in zip(read, masks, marks, strict=True) if mask is not None and mark is None]
     notes = []
     if unread:
         notes.append(f"{len(unread)} of {len(found)} examples cannot be read and are left out: {unread[0]}")
     if blank:
-        notes.append(f"the masks of {len(blank)} examples mark nothing, such as {blank[0]}'s; they count as unknown.")
-    marks = [None if mask is None or not mask.any() else in_frame(mask, planes.square) for mask in masks]
+        more = f", nor do {len(blank) - 1} more" if len(blank) > 1 else ""
+        notes.append(f"the mask of example {blank[0]} marks nothing that is seen{more}; where it is counts as unknown.")
     return Defects([each.name for each in read], planes.encode(read), marks, _thumbnails(planes, read), notes)
 
 

@@ -202,14 +202,15 @@ def taught(
 
 
 def without(whole: Taught, seen: Patches, fold: np.ndarray) -> Iterator[Taught | None]:
-    """For each example a head that was not shown its fold; None where there is one fold."""
-    folds_of = np.unique(fold)
-    if len(folds_of) < 2:
-        yield from [None] * len(fold)
-        return
-    heads = {k: seen.head(examples=torch.from_numpy(np.flatnonzero(fold == k))) for k in folds_of}
-    apart = {k: replace(whole, head=head).levelled(head.odds(seen.normal)) for k, head in heads.items()}
-    yield from (apart[k] for k in fold)
+    """For each example a head that was not shown its fold; None where nothing would be left to show."""
+    heads = dict[int, Taught | None]()
+    for k in np.unique(fold):
+        own = torch.from_numpy(np.flatnonzero(fold == k))
+        heads[k] = None
+        if bool((~torch.isin(seen.of, own)).any()):
+            head = seen.head(examples=own)
+            heads[k] = replace(whole, head=head).levelled(head.odds(seen.normal))
+    yield from (heads[k] for k in fold)
 
 
 def judged_plane(recipe: Recipe, shapes: Mapping[str, Shape]) -> tuple[str, int]:
@@ -253,11 +254,16 @@ def sampled(
 
 
 def examined(known: Defects, x: Tensor, shown: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Patches of defects and beside them, of features and what is told `(k, C + 1, h, w)`, each with its example."""
+    """Patches of defects and beside them, of features and what is told `(k, C + 1, h, w)`, each with its example.
+
+    Where some have masks the others are not shown: where their defects are would be a guess, and masks need none.
+    """
     defect, of, beside, near = list[Tensor](), list[Tensor](), list[Tensor](), list[Tensor]()
-    cells = x.shape[2], x.shape[3]
+    cells, masked = (x.shape[2], x.shape[3]), any(region is not None for region in known.regions)
     for i, region in enumerate(known.regions):
         one, clean = x[i : i + 1], x[:0, :, 0, 0]
+        if region is None and masked:
+            continue
         if region is None:
             found, _ = suspected(one, adaptive_avg_pool2d(shown[i : i + 1], cells))
         else:
