@@ -25,7 +25,7 @@ LEAST = 0.5
 
 
 def moved_onto(x: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """The reference moved onto a picture, and which pixels of it it shows; the others are the picture's own.
+    """The reference moved onto a picture and lit like it, and which pixels of it it shows; the others are the picture's own.
 
     Reaches some 5 % of the side and 3 degrees; beyond, and where nothing is gained, the reference stays where it is.
 
@@ -37,13 +37,14 @@ def moved_onto(x: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         `(1, C, S, S)`, and `(1, 1, S, S)` bool.
     """
     grey, other = x.mean(1, keepdim=True), reference.mean(1, keepdim=True)
-    theta = torch.eye(2, 3)
+    theta, light = torch.eye(2, 3), torch.zeros(2)
     for factor in COARSE:
-        theta = _refined(_smooth(avg_pool2d(grey, factor)), _smooth(avg_pool2d(other, factor)), theta)
+        theta, light = _refined(_smooth(avg_pool2d(grey, factor)), _smooth(avg_pool2d(other, factor)), theta)
     if not _better(grey, other, theta):
         return reference, torch.ones_like(grey, dtype=torch.bool)
     shown = _shown(theta, grey)
-    return torch.where(shown, _at(reference, theta), x), shown
+    lit = (_at(reference, theta) * (1 + light[0]) + light[1]).clamp(-1, 1)
+    return torch.where(shown, lit, x), shown
 
 
 def departures(own: Tensor, other: Tensor, slack: int = 0) -> Tensor:
@@ -67,9 +68,9 @@ def departures(own: Tensor, other: Tensor, slack: int = 0) -> Tensor:
     return found
 
 
-def _refined(x: Tensor, reference: Tensor, theta: Tensor) -> Tensor:
-    """Gauss and Newton's steps on one grid; x and the reference `(1, 1, s, s)`."""
-    side = x.shape[-1]
+def _refined(x: Tensor, reference: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+    """Gauss and Newton's steps on one grid for x and the reference `(1, 1, s, s)`: the map, and g - 1 and o."""
+    side, light = x.shape[-1], torch.zeros(2)
     along = (torch.arange(side) + 0.5) * 2 / side - 1
     y, u = torch.meshgrid(along, along, indexing="ij")
     across = pad((reference[..., 2:] - reference[..., :-2]) * side / 4, (1, 1, 0, 0))
@@ -83,11 +84,12 @@ def _refined(x: Tensor, reference: Tensor, theta: Tensor) -> Tensor:
         weighted = slopes * (1 / (1 + (left / ROBUST) ** 2) ** 2)[:, None]
         normal = weighted.T @ slopes
         normal.diagonal().add_(1e-3 + 1e-6 * normal.diagonal().mean())
-        step = torch.linalg.solve(normal, weighted.T @ left)[:6].view(2, 3)
+        found = torch.linalg.solve(normal, weighted.T @ left)
+        step, light = found[:6].view(2, 3), found[6:]
         theta = theta + step
         if float(step.abs().max()) * side / 2 < STILL:
             break
-    return theta
+    return theta, light
 
 
 def _smooth(x: Tensor) -> Tensor:
