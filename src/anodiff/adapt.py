@@ -7,7 +7,7 @@ from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from anodiff.detect import Detector
-from anodiff.prepare import kind_of
+from anodiff.prepare import is_images, kind_of
 from anodiff.settings import Settings
 from anodiff.types import Misfit
 
@@ -33,10 +33,10 @@ class SklearnDetector(OutlierMixin, Settings):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn normal rows `X` `(n, d)`; `y` is ignored."""
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
-        if (kind := kind_of(self.modality, None)) != "tabular":
+        if (kind := "image" if is_images(self.modality, X) else kind_of(self.modality, None)) != "tabular":
             also = "images" if kind == "image" else kind
             raise Misfit(f"scikit-learn's estimators take rows that do not follow each other; use Detector for {also}.")
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         self.detector_ = Detector(**self.get_params(deep=False)).fit(X)
         left_out = self.detector_.decision_scores_ if len(X) <= self.max_rows else np.zeros(0)
         self.offset_ = -self.detector_.threshold_

@@ -75,7 +75,9 @@ class Held:
 
     def within(self, budget: int | None) -> "Held":
         """The same with the members that a budget pays for, its scales found anew."""
-        return self if budget is None else replace(self, whole=scaled(self.whole.within(budget), self.left_out))
+        if budget is None:
+            return self
+        return replace(self, whole=scaled(self.whole.within(budget), self.left_out, self._normal))
 
     def calibrated(self, album: Album) -> tuple["Held", list[Unread]]:
         """The same, counting other normal pictures, and which of them could not be read.
@@ -144,6 +146,13 @@ class Held:
                 if self.held_out or scores[place] <= limit:
                     yield map
 
+    @property
+    def _normal(self) -> np.ndarray:
+        """Which of the pictures of fit are not feared to be anomalies, bool."""
+        totals = self._totals(self.left_out)
+        aside = round(self.whole.facts["contamination"]["value"] * len(totals))
+        return np.asarray(np.argsort(np.argsort(-totals, kind="stable")) >= min(aside, len(totals) - LEAST_ROWS))
+
     def _totals(self, raw: Raw) -> Scores:
         return totals_of(self.whole, raw)
 
@@ -169,11 +178,12 @@ def raw_of(model: Gallery, album: Album, unread: list[Unread]) -> Iterator[dict[
             yield model.raw(read)
 
 
-def scaled(model: Gallery, left_out: Raw) -> Gallery:
-    """The gallery with the scales of what its members said of pictures that they had not seen."""
-    scales = {name: Scale.of(left_out[name]) for name in model.members}
+def scaled(model: Gallery, left_out: Raw, normal: np.ndarray | None = None) -> Gallery:
+    """The gallery with the scales of what it said of pictures that it had not seen, of those that are `normal`."""
+    some = left_out if normal is None else {name: said[normal] for name, said in left_out.items()}
+    scales = {name: Scale.of(some[name]) for name in model.members}
     model = replace(model, scales=scales)
-    worst = np.concatenate([model.worst(said).numpy() for _, said in blocks(model, left_out)])
+    worst = np.concatenate([model.worst(said).numpy() for _, said in blocks(model, some)])
     return replace(model, scales={**scales, POOL: Scale.of(worst)})
 
 
@@ -249,7 +259,7 @@ def curate(
         whole = Gallery(
             grown.recipe, planes, grown.panel, grown.members, classes=classes, shown=shot.shown, facts=facts
         )
-        held = Held(scaled(whole, left_out), left_out, shot.names, unread=shot.unread)
+        held = Held(scaled(whole, left_out, kept), left_out, shot.names, unread=shot.unread)
         if known is not None:
             held = knowing(held, Seen(stack, fold, kept, labels, len(classes)), known, seed)
     facts["seconds"] = time.perf_counter() - began
@@ -268,7 +278,7 @@ def knowing(held: Held, seen: Seen, known: Defects, seed: int) -> Held:
     shown = torch.cat([model.unaided(model.said(planes)) for planes in own])
     lesson = taught(model.recipe, seen.stack, seen.fold, seen.kept, maps, known, shown, seed)
     joined = {**left_out, HEAD: lesson.left_out}
-    whole = scaled(replace(model, head=lesson.whole), joined)
+    whole = scaled(replace(model, head=lesson.whole), joined, seen.kept)
     apart = [model if head is None else replace(whole, head=head) for head in lesson.apart]
     scores = np.concatenate([each.totals(each.said(planes)) for each, planes in zip(apart, own, strict=True)])
     return replace(held, whole=whole, left_out=joined, known=scores, notes=known.notes)

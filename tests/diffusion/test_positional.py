@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from anodiff.diffusion.noise import VE
-from anodiff.diffusion.positional import FARTHEST, PRIOR, RIDGE, Context, Positional, Sums, cholesky
+from anodiff.diffusion.positional import BELIEF, FARTHEST, PRIOR, RIDGE, Context, Positional, Sums, cholesky
 from anodiff.types import Misfit
 
 PROCESS = VE(sigma_max=1000.0)
@@ -43,7 +43,8 @@ def expected(model: Positional, x: Tensor, level: float, pooled: float = 0.05, s
         left, centre = left - away @ slopes, centre + away @ slopes
     own = left.transpose(1, 2) @ left / n
     common = own.mean(0)
-    spread = (1 - pooled) * own + pooled * common
+    share = max(pooled, BELIEF * channels / (BELIEF * channels + n))
+    spread = (1 - share) * own + share * common
     diagonal = torch.diag_embed(spread.diagonal(dim1=1, dim2=2))
     spread = (1 - shrinkage) * spread + shrinkage * diagonal + RIDGE * torch.diag(common.diagonal())
     noisy = spread + level**2 * torch.eye(channels, dtype=torch.float64)
@@ -112,6 +113,20 @@ def test_places_within_reach_count_as_one() -> None:
     spread.diagonal().mul_(1 + RIDGE)
     found = wide.packed.double()
     torch.testing.assert_close(found, spread[*torch.tril_indices(2, 2)].expand(9, 3), rtol=1e-3, atol=1e-4)
+
+
+def test_a_part_is_pooled_as_the_whole_is() -> None:
+    x = maps(60, 30)
+    few, many, none = (
+        Positional.fit(Sums((30, 2, 2)).add(x[:10]), PROCESS, pooled=pooled, shrinkage=0, of=of).packed
+        for pooled, of in ((0.01, None), (0.01, 10_000), (0.0, None))
+    )
+
+    def apart(packed: Tensor) -> float:
+        return float((packed - packed.mean(0)).abs().mean())
+
+    assert apart(few) < 0.7 * apart(many)
+    assert apart(many) == pytest.approx(0.99 * apart(none), rel=1e-3)
 
 
 def test_shrunk_to_the_end_only_variances_remain() -> None:
