@@ -20,12 +20,14 @@ ROBUST = 0.2
 """A difference of grey, of -1..1, from which on a pixel hardly counts."""
 STILL = 0.02
 """Pixels of movement at which steps end."""
+RIDGE = 1e-4
+"""Per pixel, on exposure."""
 LEAST = 0.5
 """Of the picture, that a reference moved onto it still shows; with less it is left where it is."""
 
 
 def moved_onto(x: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """The reference moved onto a picture and lit like it, and which pixels of it it shows; the others are the picture's own.
+    """The reference moved onto a picture and lit like it, and which pixels it shows; the others are the picture's own.
 
     Reaches some 5 % of the side and 3 degrees; beyond, and where nothing is gained, the reference stays where it is.
 
@@ -37,14 +39,15 @@ def moved_onto(x: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         `(1, C, S, S)`, and `(1, 1, S, S)` bool.
     """
     grey, other = x.mean(1, keepdim=True), reference.mean(1, keepdim=True)
-    theta, light = torch.eye(2, 3), torch.zeros(2)
+    theta = torch.eye(2, 3)
     for factor in COARSE:
-        theta, light = _refined(_smooth(avg_pool2d(grey, factor)), _smooth(avg_pool2d(other, factor)), theta)
+        theta = _refined(_smooth(avg_pool2d(grey, factor)), _smooth(avg_pool2d(other, factor)), theta)
     if not _better(grey, other, theta):
         return reference, torch.ones_like(grey, dtype=torch.bool)
     shown = _shown(theta, grey)
-    lit = (_at(reference, theta) * (1 + light[0]) + light[1]).clamp(-1, 1)
-    return torch.where(shown, lit, x), shown
+    moved = _at(reference, theta)
+    gain, offset = _light(grey[shown], moved.mean(1, keepdim=True)[shown])
+    return torch.where(shown, (gain * moved + offset).clamp(-1, 1), x), shown
 
 
 def departures(own: Tensor, other: Tensor, slack: int = 0) -> Tensor:
@@ -68,9 +71,9 @@ def departures(own: Tensor, other: Tensor, slack: int = 0) -> Tensor:
     return found
 
 
-def _refined(x: Tensor, reference: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """Gauss and Newton's steps on one grid for x and the reference `(1, 1, s, s)`: the map, and g - 1 and o."""
-    side, light = x.shape[-1], torch.zeros(2)
+def _refined(x: Tensor, reference: Tensor, theta: Tensor) -> Tensor:
+    """Gauss and Newton's steps on one grid; x and the reference `(1, 1, s, s)`."""
+    side = x.shape[-1]
     along = (torch.arange(side) + 0.5) * 2 / side - 1
     y, u = torch.meshgrid(along, along, indexing="ij")
     across = pad((reference[..., 2:] - reference[..., :-2]) * side / 4, (1, 1, 0, 0))
@@ -81,15 +84,30 @@ def _refined(x: Tensor, reference: Tensor, theta: Tensor) -> tuple[Tensor, Tenso
         value, dx, dy = _at(stacked, theta)[0]
         slopes = torch.stack([dx * u, dx * y, dx, dy * u, dy * y, dy, value, torch.ones_like(value)], -1)[inside]
         left = (x[0, 0] - value)[inside]
-        weighted = slopes * (1 / (1 + (left / ROBUST) ** 2) ** 2)[:, None]
+        weighted = slopes * _weights(left)[:, None]
         normal = weighted.T @ slopes
         normal.diagonal().add_(1e-3 + 1e-6 * normal.diagonal().mean())
-        found = torch.linalg.solve(normal, weighted.T @ left)
-        step, light = found[:6].view(2, 3), found[6:]
+        step = torch.linalg.solve(normal, weighted.T @ left)[:6].view(2, 3)
         theta = theta + step
         if float(step.abs().max()) * side / 2 < STILL:
             break
-    return theta, light
+    return theta
+
+
+def _light(x: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """g and o of aligned greys `(n,)`."""
+    known, light = torch.stack([reference, torch.ones_like(reference)], -1), torch.tensor([1.0, 0.0])
+    for _ in range(STEPS):
+        weighted = known * _weights(x - known @ light)[:, None]
+        # Where the reference hardly varies its gain cannot be told from its offset, and stays 1.
+        normal = weighted.T @ known + RIDGE * len(x) * torch.eye(2)
+        light = light + torch.linalg.solve(normal, weighted.T @ (x - known @ light))
+    return light[0], light[1]
+
+
+def _weights(left: Tensor) -> Tensor:
+    """What each remaining difference counts."""
+    return 1 / (1 + (left / ROBUST) ** 2) ** 2
 
 
 def _smooth(x: Tensor) -> Tensor:
