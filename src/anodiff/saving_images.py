@@ -128,19 +128,21 @@ def restored(config: ImagesConfig, group: Group) -> ImageDetector:
     if not members.keys() <= scales.keys() <= {*members, POOL}:
         raise BadModel(f"its scales are of {', '.join(scales)}, its scores are {', '.join(members)}")
     shown = group("shown")["pictures"]
-    if shown.dtype != np.uint8 or shown.ndim not in (3, 4):
+    if shown.dtype != np.uint8 or shown.ndim not in (3, 4) or shown.shape[3:] not in ((), (3,)):
         raise BadModel(f"the pictures that it shows have shape {shown.shape} and type {shown.dtype}")
     head = None if config.head is None else Taught.restore(config.head, group("head"), planes.shapes_)
     whole = Gallery(chosen, planes, panel, members, scales, config.classes, shown, facts, head)
     unread = [Unread(name, why) for name, why in config.facts.unread]
     held = Held(whole, group("left_out"), config.names, group("held_out"), unread, group("known")["scores"])
-    _check(held)
     asked = "auto" if config.recipe_was_auto else recipe(facts["asked"]).model_dump(mode="json")
     detector = ImageDetector(planes.image if isinstance(planes.image, Features) else _image(planes), asked)
     detector.set_params(**config.settings)
     check_settings(detector)
     with torch.inference_mode():
-        whole.totals(whole.said({name: torch.zeros(1, *shape) for name, shape in planes.shapes_.items()}))
+        said = whole.said({name: torch.zeros(1, *shape) for name, shape in planes.shapes_.items()})
+        if not np.isfinite(whole.totals(said)).all():
+            raise BadModel("its scores are not numbers")
+    _check(held, {name: tuple(each.shape[1:]) for name, each in said.items()})
     detector._finish(held)
     return detector
 
@@ -171,14 +173,15 @@ def _revived(
 ) -> Denoiser:
     process, (channels, rows, columns) = schedule(chosen), shape
     if isinstance(spec, PositionalSpec):
-        mean, packed = (torch.from_numpy(arrays[name]) for name in ("mean", "packed"))
+        mean, packed = (torch.from_numpy(arrays[name]).float() for name in ("mean", "packed"))
         if mean.shape != (rows, columns, channels) or packed.shape != (rows * columns, channels * (channels + 1) // 2):
             raise BadModel(f"Gaussians of {rows} x {columns} places have parts of shape {tuple(packed.shape)}.")
         if "slopes" not in arrays:
             return Positional(mean, packed, process)
         names = ("context.mean", "context.directions", "slopes")
-        centre, directions, slopes = (torch.from_numpy(arrays[name]) for name in names)
-        if directions.shape[:1] != (channels,) or slopes.shape != (rows * columns, directions.shape[1], channels):
+        centre, directions, slopes = (torch.from_numpy(arrays[name]).float() for name in names)
+        fits = centre.shape == (channels,) and directions.ndim == 2 and len(directions) == channels
+        if not fits or slopes.shape != (rows * columns, directions.shape[1], channels):
             raise BadModel(f"the slopes of {rows} x {columns} places have shape {tuple(slopes.shape)}.")
         return Positional(mean, packed, process, Context(centre, directions), slopes)
     if isinstance(spec, GaussianSpec):
@@ -210,12 +213,21 @@ def _member(name: str, planes: Planes, group: Group, chosen: Recipe) -> AnomalyS
     return cast(AnomalyScore, laid_in(cast(Any, made), group(f"score.{name}")))
 
 
-def _check(held: Held) -> None:
-    """What was said of pictures is of all members and the head, and of as many pictures each."""
-    members = held.whole.speakers
+def _check(held: Held, grids: Mapping[str, tuple[int, ...]]) -> None:
+    """What was said of pictures is of all members and the head, of as many pictures each, on their grids."""
     for told, count in ((held.left_out, len(held.names)), (held.held_out, None)):
         if not told and told is held.held_out:
             continue
-        sizes = {len(said) for said in told.values()}
-        if sorted(told) != sorted(members) or len(sizes) != 1 or (count is not None and sizes != {count}):
-            raise BadModel(f"its calibration is of {', '.join(told) or 'nothing'}, its scores are {', '.join(members)}")
+        sizes = {len(said) for said in told.values() if said.ndim}
+        if (
+            sorted(told) != sorted(grids)
+            or len(sizes) != 1
+            or min(sizes) < 2
+            or (count is not None and sizes != {count})
+        ):
+            raise BadModel(f"its calibration is of {', '.join(told) or 'nothing'}, its scores are {', '.join(grids)}")
+        for name, said in told.items():
+            if said.shape[1:] != grids[name] or said.dtype.kind != "f":
+                raise BadModel(f"what {name} said of normals has shape {said.shape}, not maps of {grids[name]}")
+    if held.known.ndim != 1 or held.known.dtype.kind != "f":
+        raise BadModel(f"the scores of known defects have shape {held.known.shape}")

@@ -36,6 +36,8 @@ PRIOR = 3.0
 """Pictures of no slope that a slope is fitted with."""
 FAR = 0.9e6
 """From this squared level on the posterior is the mean."""
+LIFTS = 12
+"""Times that a covariance is lifted, each ten times as far."""
 CHUNK = 64
 """Places that are worked on at once."""
 MOST_BYTES = 4 * 2**30
@@ -55,8 +57,8 @@ class Context(nn.Module):
 
     def __init__(self, mean: Tensor, directions: Tensor) -> None:
         super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("directions", directions)
+        self.register_buffer("mean", mean.contiguous())
+        self.register_buffer("directions", directions.contiguous())
 
     @classmethod
     def fit(cls, sums: "Sums", count: int) -> "Context":
@@ -156,11 +158,11 @@ class Positional(Denoiser):
         slopes: Tensor | None = None,
     ) -> None:
         super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("packed", packed)
+        self.register_buffer("mean", mean.contiguous())
+        self.register_buffer("packed", packed.contiguous())
         self.context = context
         if context is not None and slopes is not None:
-            self.register_buffer("slopes", slopes)
+            self.register_buffer("slopes", slopes.contiguous())
         self.schedule = schedule
         self._kept: dict[object, Tensor] = {}
 
@@ -250,15 +252,18 @@ class Positional(Denoiser):
 
 
 def cholesky(lower: Tensor) -> Tensor:
-    """Cholesky factors of covariances given by their lower triangles, lifted where rounding made them indefinite."""
-    whole = lower + lower.tril(-1).transpose(1, 2)
-    factor, bad = torch.linalg.cholesky_ex(whole)
-    lift = RIDGE
-    while bool(bad.any()):
-        whole.diagonal(dim1=1, dim2=2).add_(lift * (bad > 0)[:, None])
-        factor, bad = torch.linalg.cholesky_ex(whole)
-        lift *= 10
-    return cast(Tensor, factor)
+    """Cholesky factors of covariances given by their lower triangles, lifted where rounding made them indefinite.
+
+    Raises:
+        Misfit: they are no covariances.
+    """
+    factor, bad = torch.linalg.cholesky_ex(lower)
+    for power in range(LIFTS):
+        if not bool(bad.any()):
+            return cast(Tensor, factor)
+        lift = RIDGE * 10**power * (bad > 0)
+        factor, bad = torch.linalg.cholesky_ex(lower + torch.diag_embed(lift[:, None].expand(-1, lower.shape[1])))
+    raise Misfit("the covariances of places are none; fit anew.")
 
 
 def _given(second: Tensor, mean: Tensor, context: Context, sums: Sums, reach: int) -> Tensor:
@@ -271,7 +276,7 @@ def _given(second: Tensor, mean: Tensor, context: Context, sums: Sums, reach: in
     turned = _around(turned.flatten(1), sums.shape, reach).view_as(turned)
     turned.sub_(mean[:, :, None] * (context.mean @ context.directions))
     second.baddbmm_(turned, turned.transpose(1, 2), alpha=(prior / (1 + prior)) ** 2 - 1)
-    return (turned / (1 + prior)).transpose(1, 2).contiguous()
+    return (turned / (1 + prior)).transpose(1, 2)
 
 
 def _around(values: Tensor, shape: tuple[int, int, int], reach: int) -> Tensor:

@@ -102,7 +102,7 @@ class Planes(BaseEstimator):
         """
         if basis.ndim != 2 or len(basis) != self.seen_[name][0]:
             raise ValueError(f"plane {name} has directions of another shape, {tuple(basis.shape)}")
-        self.bases_[name] = basis
+        self.bases_[name] = basis.contiguous()
         self.shapes_[name] = (basis.shape[1], *self.seen_[name][1:])
 
     def laid(self, map: np.ndarray, size: tuple[int, int], outside: float = 0.0) -> np.ndarray:
