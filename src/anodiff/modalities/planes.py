@@ -190,7 +190,7 @@ class Planes(BaseEstimator):
                 raise ValueError(f"planes of other shapes, {config['shapes']}")
         except Refusal:
             raise
-        except (LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise BadModel(f"the planes of pictures are damaged ({error}); save the model again.") from None
         return planes
 
