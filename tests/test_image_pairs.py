@@ -154,5 +154,5 @@ def test_a_plane_of_the_picture_itself_may_stand_beside() -> None:
 
     pair = album([(board(1), spoilt(board(1)))])
     found = planes.fit(pair).encode(list(pair.pictures(SIDE)))  # type: ignore[arg-type]
-    assert set(found) == {"differing", "own"}
+    assert set(found) == {"differing", "plain", "own"}
     assert found["own"].shape == (1, 1, 32, 32)
