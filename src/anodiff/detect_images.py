@@ -26,6 +26,9 @@ from anodiff.verdict import Verdict
 if TYPE_CHECKING:
     from anodiff.explain.sights import Sight
 
+DEPTH = 0.5
+"""A region ends where its map falls to this share of its peak."""
+
 
 class ImageDetector(Settings):
     """Detects pictures that do not look like the normal ones that it was fitted on, and where.
@@ -188,7 +191,7 @@ class ImageDetector(Settings):
         held = self._at_budget
         rate = max(self._rate(false_alarm_rate), 1 / (len(self.held_out_) + 1))
         extent = min(held.extent, held.regions.threshold(rate))
-        return held.regions.find(self.laid(verdict), rate, extent=extent)
+        return held.regions.find(self.laid(verdict), rate, extent=extent, depth=DEPTH)
 
     def explain(self, X: Any, *, top: int = 3) -> "list[Sight]":
         """Per picture: where it is odd, what a normal one looks like, and a sentence about the `top` regions."""

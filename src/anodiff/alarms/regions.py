@@ -100,7 +100,9 @@ class Regions:
         """The level above which at most this share of normal pictures has a region; +inf for too few pictures."""
         return self.alarm_.threshold(false_alarm_rate)
 
-    def find(self, map: np.ndarray, false_alarm_rate: float, extent: float | None = None) -> list[Region]:
+    def find(
+        self, map: np.ndarray, false_alarm_rate: float, extent: float | None = None, depth: float = 0.0
+    ) -> list[Region]:
         """The regions of a map `(H, W)`, the strongest first; none is an empty list.
 
         Args:
@@ -108,6 +110,8 @@ class Regions:
             false_alarm_rate: At most this share of normal pictures shows any region.
             extent: The level that a region reaches down to, if that is lower than the threshold. It says how far a
                 region extends and not whether there is one: a region must be as strong as without it.
+            depth: A region ends where the map falls to this share of the region's own peak, if that is higher: a strong
+                one would else flood what is merely near it.
         """
         plane, threshold = as_map(map).astype(np.float64), self.threshold(false_alarm_rate)
         labels, areas = parts(plane > (threshold if extent is None else min(extent, threshold)))
@@ -119,7 +123,7 @@ class Regions:
             inside = labels[box] == number
             own = strength(plane[box], self.least, inside)
             if own > threshold:
-                found.append((own, self._region(labels == number, box, plane[box][inside], own)))
+                found.append((own, self._region(around_peak(plane, labels == number, depth), plane, own)))
         return [region for _, region in sorted(found, key=lambda each: (-each[0], -each[1].peak, each[1].box))]
 
     def statement(self, false_alarm_rate: float) -> str:
@@ -148,16 +152,30 @@ class Regions:
             raise BadModel(f"the saved regions are damaged ({error}); calibrate the detector again.") from error
         return regions
 
-    def _region(self, mask: np.ndarray, box: tuple[slice, slice], values: np.ndarray, own: float) -> Region:
-        rows, columns = (float(each.mean()) + 0.5 for each in np.nonzero(mask))
+    def _region(self, mask: np.ndarray, plane: np.ndarray, own: float) -> Region:
+        rows, columns = np.nonzero(mask)
         return Region(
-            box=(box[0].start, box[1].start, box[0].stop, box[1].stop),
-            area=len(values),
-            centre=(rows, columns),
-            peak=float(values.max()),
+            box=(int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1),
+            area=len(rows),
+            centre=(float(rows.mean()) + 0.5, float(columns.mean()) + 0.5),
+            peak=float(plane[mask].max()),
             p_value=float(self.alarm_.p_value(np.array([own]))[0]),
             mask=mask,
         )
+
+
+def around_peak(plane: np.ndarray, mask: np.ndarray, depth: float) -> np.ndarray:
+    """The connected part of a mask `(H, W)` around its highest pixel where the map is above that share of it.
+
+    >>> around_peak(np.array([[1.0, 9.0, 8.0, 1.0, 7.0]]), np.ones((1, 5), bool), 0.5).tolist()
+    [[False, True, True, False, False]]
+    """
+    peak = float(plane[mask].max())
+    if depth <= 0 or peak <= 0:
+        return mask
+    labels, _ = parts(mask & (plane >= depth * peak))
+    place = np.unravel_index(int(np.where(mask, plane, -np.inf).argmax()), plane.shape)
+    return np.asarray(labels == labels[place])
 
 
 def strength(map: np.ndarray, least: int = 1, inside: np.ndarray | None = None) -> float:
