@@ -270,18 +270,30 @@ def knowing(held: Held, seen: Seen, known: Defects, seed: int) -> Held:
     """The same with a head that has seen known defects."""
     model, left_out = held.whole, held.left_out
 
-    def maps(places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        said = {name: torch.from_numpy(left_out[name][places]).float() for name in model.members}
-        return model.unaided(said), model.heard(said)
+    def maps(places: np.ndarray) -> torch.Tensor:
+        return model.unaided({name: torch.from_numpy(left_out[name][places]).float() for name in model.members})
 
     own = [{name: plane[[k]] for name, plane in known.planes.items()} for k in range(len(known))]
     shown = torch.cat([model.unaided(model.said(planes)) for planes in own])
     lesson = taught(model.recipe, seen.stack, seen.fold, seen.kept, maps, known, shown, seed)
     joined = {**left_out, HEAD: lesson.left_out}
-    whole = scaled(replace(model, head=lesson.whole), joined, seen.kept)
-    apart = [model if head is None else replace(whole, head=head) for head in lesson.apart]
+    whole = replace(model, head=lesson.whole)
+    said = [
+        (replace(whole, head=head), planes) for head, planes in zip(lesson.apart, own, strict=True) if head is not None
+    ]
+    normal = pairs_of(whole.parts(each) for _, each in blocks(whole, joined))
+    head = lesson.whole.weighed(normal, pairs_of(each.parts(each.said(planes)) for each, planes in said))
+    whole = scaled(replace(whole, head=head), joined)
+    apart = [model if each is None else replace(whole, head=head.but(each)) for each in lesson.apart]
     scores = np.concatenate([each.totals(each.said(planes)) for each, planes in zip(apart, own, strict=True)])
     return replace(held, whole=whole, left_out=joined, known=scores, notes=known.notes)
+
+
+def pairs_of(parts: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two parts of each picture, one behind the other; nothing of none."""
+    found = list(parts)
+    none = torch.zeros(0, dtype=torch.float64)
+    return torch.cat([none, *(one for one, _ in found)]), torch.cat([none, *(other for _, other in found)])
 
 
 def told_apart(recipe: Recipe) -> bool:

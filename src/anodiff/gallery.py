@@ -201,10 +201,15 @@ class Gallery:
 
     def worst(self, said: Said) -> Tensor:
         """What is heard of a picture comes to, not yet scaled, `(n,)` float64."""
-        heard = self.heard(said)
-        if self.head is not None:
-            heard = self.head.scored(self.unaided(said), heard, self.laid(said[HEAD].float()))
-        return self.pooled(heard)
+        heard, odd = self.parts(said)
+        return heard if self.head is None else self.head.scored(heard, odd)
+
+    def parts(self, said: Said) -> tuple[Tensor, Tensor]:
+        """What the members that are heard come to, and the head, nothing where there is none; each `(n,)` float64."""
+        heard = self.pooled(self.heard(said))
+        if self.head is None:
+            return heard, torch.zeros_like(heard)
+        return heard, self.pooled(self.head.odd(self.unaided(said), self.laid(said[HEAD].float())))
 
     def nearest_normal(self, picture: Picture) -> np.ndarray | None:
         """Of the small normal pictures, the one that looks most like this; None where none were kept.

@@ -11,6 +11,7 @@ from anodiff.data.twins import thumbnail
 from anodiff.recipes.defects import Defects
 from anodiff.recipes.schema import recipe
 from anodiff.recipes.taught import GRID, Taught, examined, judged_plane, taught, told
+from anodiff.scores.head import PatchHead
 from anodiff.types import BadModel
 
 C, CELLS, SIDE = 24, 16, 32
@@ -64,7 +65,7 @@ def stack():
 
 def learn(stack, x, region, seed=0):
     fold, kept = np.arange(60) % 10, np.ones(60, bool)
-    maps = lambda places: (shown(stack.plane("fine", places)),) * 2  # noqa: E731
+    maps = lambda places: shown(stack.plane("fine", places))  # noqa: E731
     return taught(RECIPE, stack, fold, kept, maps, known(x, region), shown(x).float(), seed)
 
 
@@ -150,6 +151,20 @@ def test_a_damaged_head_is_refused(stack, change):
         Taught.restore({**whole.config(), **change}, whole.arrays(), SHAPES)
     with pytest.raises(BadModel, match="damaged"):
         Taught.restore(whole.config(), {"slope": np.zeros(2)}, SHAPES)
+
+
+def test_the_score_hears_a_head_that_finds_what_members_miss():
+    draw = torch.Generator().manual_seed(0)
+    heard, odd = torch.randn(2, 500, generator=draw, dtype=torch.float64)
+    blank = Taught(PatchHead(C, told=1), "fine", CELLS)
+    missed, seen = torch.zeros(8, dtype=torch.float64), torch.full((8,), 6.0, dtype=torch.float64)
+    helps = blank.weighed((heard, odd), (missed, seen))
+    assert helps.weight > 0
+    assert (helps.scored(missed, seen) > helps.scored(heard, odd).quantile(0.95)).all()
+    for known in ((seen, missed), (missed, missed), (missed[:1], seen[:1]), (missed[:0], seen[:0])):
+        silent = blank.weighed((heard, odd), known)
+        assert silent.weight == 0
+        torch.testing.assert_close(silent.scored(heard, odd), heard / silent.heard)
 
 
 def test_which_plane_is_judged():

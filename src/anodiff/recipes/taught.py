@@ -6,8 +6,12 @@ members of a recipe make of it,
 
 :math:`\mu, \sigma` of normal pictures that a head had not seen. f is the head of `anodiff.scores.head`: of one example
 it is little but the map, of fifty mostly the features. A head takes kinds that it was not shown for normal, above all
-the opposite of a known one; they are found by the half of A that stays. The score is of the worst places of
-:math:`\max(h, B / \sigma_B)`, B what is heard of the members.
+the opposite of a known one; they are found by the half of A that stays. The score is of the worst places of h and of B,
+what is heard of the members,
+
+.. math:: a = \frac{\mathrm{pool}(B)}{\sigma_B} + w \max\Big(\frac{\mathrm{pool}(h) - \mu_h}{\sigma_h} - 1, 0\Big),
+
+with the smallest w that finds the examples best, each by a head that had not seen it: 0 where none is left out.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,9 +44,12 @@ TURNS, APART = 3, 10
 """Heads that leave normals out, and heads that leave examples out at most."""
 BLOCK = 32
 """Pictures at once."""
+WEIGHTS = (0.0, 0.5, 1.0, 2.0)
+"""What a head may weigh in the score."""
+NUMBERS = ("mean", "std", "shown", "heard", "calm", "stir", "weight")
 
-Maps = Callable[[np.ndarray], tuple[Tensor, Tensor]]
-"""Of normal pictures, by place, what members that had not seen them show and what is heard, each `(m, S, S)`."""
+Maps = Callable[[np.ndarray], Tensor]
+"""Of normal pictures, by place, what members that had not seen them show, `(m, S, S)`."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,10 @@ class Taught:
         mean: Of f on normal pictures.
         std: Of f on normal pictures.
         shown: Standard deviation of A on normal pictures.
-        heard: Standard deviation of B on normal pictures.
+        heard: Standard deviation of pool(B) on normal pictures.
+        calm: Mean of pool(h) on normal pictures.
+        stir: Standard deviation of pool(h) on normal pictures.
+        weight: The w.
     """
 
     head: PatchHead
@@ -66,6 +76,9 @@ class Taught:
     std: float = 1.0
     shown: float = 1.0
     heard: float = 1.0
+    calm: float = 0.0
+    stir: float = 1.0
+    weight: float = 0.0
 
     def said(self, planes: Mapping[str, Tensor]) -> Tensor:
         """What it says of the features alone, of planes `(n, C, h, w)`; `(n, cells, cells)`."""
@@ -80,19 +93,40 @@ class Taught:
         """A' `(n, S, S)`, of the same."""
         return self.odd(shown, said) + KEPT * shown / self.shown
 
-    def scored(self, shown: Tensor, heard: Tensor, said: Tensor) -> Tensor:
-        """What a picture's score is of, `(n, S, S)`; of the same, and of the map of the members that are heard."""
-        return torch.maximum(self.odd(shown, said), heard / self.heard)
+    def scored(self, heard: Tensor, odd: Tensor) -> Tensor:
+        """The score of pictures `(n,)`, of what is heard of members and of h, each pooled."""
+        return heard / self.heard + self.weight * ((odd - self.calm) / self.stir - 1).clamp(min=0)
+
+    def but(self, other: "Taught") -> "Taught":
+        """The head of another, weighed like this one."""
+        return replace(other, heard=self.heard, calm=self.calm, stir=self.stir, weight=self.weight)
+
+    def weighed(self, normal: tuple[Tensor, Tensor], known: tuple[Tensor, Tensor]) -> "Taught":
+        """The same with the w that finds known defects best, if by more than chance.
+
+        Args:
+            normal: What is heard and h, pooled, of normal pictures that were left out, each `(n,)`.
+            known: The same of known defects, each by a head that had not seen it, `(k,)`; perhaps none.
+        """
+        heard, odd = normal
+        made = replace(self, heard=deviation(heard), calm=float(odd.mean()), stir=deviation(odd), weight=0.0)
+        ranks = {}
+        for weight in WEIGHTS:
+            ordered = replace(made, weight=weight).scored(*normal).sort().values
+            found = torch.searchsorted(ordered, replace(made, weight=weight).scored(*known))
+            ranks[weight] = found.double() / len(ordered)
+        best = max(WEIGHTS, key=lambda weight: (float(ranks[weight].sum()), -weight))
+        gain = ranks[best] - ranks[0.0]
+        sure = len(gain) > 1 and float(gain.mean()) > float(gain.std()) / len(gain) ** 0.5
+        return replace(made, weight=best if sure else 0.0)
 
     def levelled(self, odds: Tensor) -> "Taught":
         """The same in deviations of what normal patches `(n,)` make of f; a deviation of nothing counts as 1."""
-        std = float(odds.double().std(correction=0))
-        return replace(self, mean=float(odds.double().mean()), std=std if std > 1e-9 else 1.0)
+        return replace(self, mean=float(odds.double().mean()), std=deviation(odds))
 
     def config(self) -> JSON:
         """What `restore` needs besides the arrays."""
-        kept = ("plane", "cells", "mean", "std", "shown", "heard")
-        return {"head": self.head.config(), **{name: getattr(self, name) for name in kept}}
+        return {"head": self.head.config(), **{name: getattr(self, name) for name in ("plane", "cells", *NUMBERS)}}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What was learnt."""
@@ -109,13 +143,15 @@ class Taught:
             head = PatchHead(**config["head"])
             slope, bias = (torch.from_numpy(np.float32(arrays[name])) for name in ("slope", "bias"))
             head.load_state_dict({"slope": slope, "bias": bias.reshape(())})
-            numbers = [float(config[name]) for name in ("mean", "std", "shown", "heard")]
-            made = cls(head, str(config["plane"]), int(config["cells"]), *numbers)
+            numbers = {name: float(config[name]) for name in NUMBERS}
+            made = cls(head, str(config["plane"]), int(config["cells"]), **numbers)
             channels, rows, _ = shapes[made.plane]
             if (head.channels, head.told) != (channels, 1) or not 1 <= made.cells <= rows:
                 raise ValueError(f"a plane of {channels} channels on {rows} rows is not what it judges")
-            if not np.isfinite([*numbers, float(slope.sum() + bias.sum())]).all() or min(numbers[1:]) <= 0:
+            if not np.isfinite([*numbers.values(), float(slope.sum() + bias.sum())]).all() or numbers["weight"] < 0:
                 raise ValueError("its numbers are none")
+            if min(numbers[name] for name in ("std", "shown", "heard", "stir")) <= 0:
+                raise ValueError("it has deviations of nothing")
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise BadModel(f"the head of known defects is damaged ({error}); save the model again.") from None
         return made
@@ -187,7 +223,7 @@ def taught(
         seed: Of the draw of normal patches.
     """
     plane, cells = judged_plane(recipe, stack.shapes)
-    normal, at, spreads = sampled(stack, plane, cells, np.flatnonzero(kept), maps, seed)
+    normal, at, spread = sampled(stack, plane, cells, np.flatnonzero(kept), maps, seed)
     seen = Patches(normal, *examined(known, joined(known.planes[plane], shown, cells), shown))
     turn = torch.from_numpy(fold[at] % TURNS)
     odds, left_out = torch.zeros(len(normal)), np.zeros((len(stack), cells, cells), np.float32)
@@ -197,7 +233,7 @@ def taught(
         odds[own] = part.odds(normal[own])
         for places, x in stack.batches(plane, np.flatnonzero(fold % TURNS == k), BLOCK):
             left_out[places] = Taught(part, plane, cells).said({plane: x}).numpy()
-    whole = Taught(seen.head(), plane, cells, 0.0, 1.0, *spreads).levelled(odds)
+    whole = Taught(seen.head(), plane, cells, shown=spread).levelled(odds)
     return Lesson(whole, left_out, list(without(whole, seen, twins(known.thumbnails) % APART)))
 
 
@@ -237,20 +273,25 @@ def joined(x: Tensor, shown: Tensor, cells: int) -> Tensor:
 
 def sampled(
     stack: Stack, plane: str, cells: int, places: np.ndarray, maps: Maps, seed: int
-) -> tuple[Tensor, np.ndarray, list[float]]:
-    """Patches of normal pictures `(N, C + 1)`, where each is from `(N,)`, and the deviations of the two maps."""
+) -> tuple[Tensor, np.ndarray, float]:
+    """Patches of normal pictures `(N, C + 1)`, where each is from `(N,)`, and the deviation of their maps."""
     generator = torch.Generator().manual_seed(seed)
     each = max(1, min(cells**2, ROWS // len(places)))
     rows, powers = list[Tensor](), list[Tensor]()
     for some, x in stack.batches(plane, places, BLOCK):
-        shown, heard = maps(some)
-        both = torch.stack([shown, heard]).double().flatten(2)
-        powers.append(torch.stack([both.mean(2), both.square().mean(2)]))
+        shown = maps(some)
+        cells_of = shown.double().flatten(1)
+        powers.append(torch.stack([cells_of.mean(1), cells_of.square().mean(1)]))
         for item in joined(x, shown, cells).flatten(2):
             rows.append(item[:, torch.randperm(cells**2, generator=generator)[:each]].T)
-    mean, square = torch.cat(powers, 2).mean(2)
-    deviations = (square - mean**2).clamp(min=0).sqrt()
-    return torch.cat(rows), np.repeat(places, each), torch.where(deviations > 1e-9, deviations, 1.0).tolist()
+    mean, square = torch.cat(powers, 1).mean(1)
+    return torch.cat(rows), np.repeat(places, each), max(float(square - mean**2), 0.0) ** 0.5 or 1.0
+
+
+def deviation(values: Tensor) -> float:
+    """Standard deviation; of nothing, 1."""
+    std = float(values.double().std(correction=0))
+    return std if std > 1e-9 else 1.0
 
 
 def examined(known: Defects, x: Tensor, shown: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
