@@ -281,9 +281,10 @@ def knowing(held: Held, seen: Seen, known: Defects, seed: int) -> Held:
     said = [
         (replace(whole, head=head), planes) for head, planes in zip(lesson.apart, own, strict=True) if head is not None
     ]
-    normal = pairs_of(whole.parts(each) for _, each in blocks(whole, joined))
+    heard, odd = pairs_of(whole.parts(each) for _, each in blocks(whole, joined))
+    normal = heard[seen.kept], odd[seen.kept]
     head = lesson.whole.weighed(normal, pairs_of(each.parts(each.said(planes)) for each, planes in said))
-    whole = scaled(replace(whole, head=head), joined)
+    whole = scaled(replace(whole, head=head), joined, seen.kept)
     apart = [model if each is None else replace(whole, head=head.but(each)) for each in lesson.apart]
     scores = np.concatenate([each.totals(each.said(planes)) for each, planes in zip(apart, own, strict=True)])
     return replace(held, whole=whole, left_out=joined, known=scores, notes=known.notes)
