@@ -34,7 +34,7 @@ def measured() -> Iterator[Cost]:
         yield cost
     finally:
         cost.seconds = time.perf_counter() - start
-        peak = _kilobytes("VmHWM")
+        peak = kilobytes("VmHWM")
         cost.megabytes = None if before is None or peak is None else max(peak - before, 0) / 1024
 
 
@@ -47,10 +47,11 @@ def _fresh_peak() -> float | None:
         RESET.write_text("5", encoding="ascii")
     except OSError:
         return None
-    return _kilobytes("VmRSS")
+    return kilobytes("VmRSS")
 
 
-def _kilobytes(name: str) -> float | None:
+def kilobytes(name: str) -> float | None:
+    """What the system tells of this process by that name, such as VmHWM; None where it does not tell."""
     if not STATUS.is_file():
         return None
     found = re.search(rf"^{name}:\s+(\d+)", STATUS.read_text(encoding="ascii", errors="replace"), re.MULTILINE)

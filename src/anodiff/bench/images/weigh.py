@@ -21,6 +21,7 @@ from anodiff.bench.images.protocols import case_of
 from anodiff.bench.images.rivals import RIVALS
 from anodiff.bench.images.seen import Eyes
 from anodiff.bench.images.settings import Settings
+from anodiff.bench.measure import kilobytes
 from anodiff.bench.series.timed import timed
 from anodiff.metrics.ranking import auroc
 from anodiff.types import JSON
@@ -74,8 +75,11 @@ def memory(asked: JSON) -> JSON:
 
 
 def peak() -> float:
-    """The highest resident size of this process so far, in megabytes; what Linux calls a kilobyte is 1,024 bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The highest resident size of this process so far, in megabytes.
+
+    Linux counts towards getrusage's what the process that started this one held, so its own mark is read there.
+    """
+    return (kilobytes("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
 
 
 def warm(case: Case, work: Callable[[list[Path]], Any]) -> None:
