@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from picture_toys import found, spotted, trained, waves
+from planted_pictures import found, spotted, trained, waves
 
 from anodiff.anomalies import ANOMALIES
 from anodiff.checks import check_cost, check_each_row_for_itself, check_sampler
