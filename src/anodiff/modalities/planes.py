@@ -22,8 +22,9 @@ from anodiff.modalities.against import departures, moved_onto
 from anodiff.modalities.features import Features
 from anodiff.modalities.grids import cells_of, on_one_grid, spreads
 from anodiff.modalities.image import Image
-from anodiff.nets.backbones import EMBEDDED, Layer, backbone, restored
+from anodiff.nets.backbones import EMBEDDED, Layer, backbone, fingerprint, restored
 from anodiff.nets.efficientnet import LAYERS
+from anodiff.nets.vae import vae
 from anodiff.types import JSON, BadModel, Misfit, Refusal, Unreadable
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class Planes(BaseEstimator):
         return {
             "image": self.image_.config(),
             "backbone": None if self.backbone_ is None else self.backbone_.config(),
+            "vaes": {name: fingerprint(each) for name, each in self.vaes_.items()},
             "shapes": {name: list(shape) for name, shape in self.shapes_.items()},
         }
 
@@ -178,6 +180,8 @@ class Planes(BaseEstimator):
             planes = cls(asked, specs)
             planes.image_ = image
             planes._seen_by(found)
+            if {name: fingerprint(each) for name, each in planes.vaes_.items()} != config["vaes"]:
+                raise ValueError("an autoencoder with other weights than at fit")
             planes.means_, planes.stds_, planes.bases_ = {}, {}, {}
             for name, shape in planes.seen_.items():
                 mean, std = (torch.from_numpy(np.float32(arrays[f"{name}.{part}"])) for part in ("mean", "std"))
@@ -218,8 +222,9 @@ class Planes(BaseEstimator):
         return given, [layer for layer in LAYERS if layer in named]
 
     def _seen_by(self, found: Any) -> None:
-        """Keep the backbone, and work out the shapes of the planes."""
+        """Keep the backbone and the autoencoders, and work out the shapes of the planes."""
         self.backbone_, side = found, int(self.image_.size)
+        self.vaes_ = {name: vae(spec.vae) for name, spec in self.specs.items() if spec.vae is not None}
         shapes = [] if found is None else found.shapes(side, side)
         self.layers_ = {name: self._taken(spec, shapes) for name, spec in self.specs.items()}
         self.shapes_: dict[str, Shape] = {}
@@ -233,6 +238,9 @@ class Planes(BaseEstimator):
             else:
                 pixels = min(side, spec.size or side)
                 self.seen_[name] = self.image_.channels_, pixels, pixels
+            if name in self.vaes_:
+                code = self.vaes_[name](torch.zeros(1, *self.seen_[name]))
+                self.seen_[name] = code.shape[1], code.shape[2], code.shape[3]
             channels = self.seen_[name][0]
             self.shapes_[name] = (min(channels, spec.directions or channels), *self.seen_[name][1:])
 
@@ -260,6 +268,10 @@ class Planes(BaseEstimator):
             own = [maps[i] for i in self.layers_[name]]
             varied = spreads(own, (rows, columns), int(self.image_.size), spec.spread)
             return torch.cat([on_one_grid(own, (rows, columns), spec.pool), varied], 1)
+        if name in self.vaes_:
+            side = min(int(self.image_.size), spec.size or int(self.image_.size))
+            small = pixels if pixels.shape[2] == side else adaptive_avg_pool2d(pixels, side)
+            return cast(Tensor, self.vaes_[name](small))
         return pixels if pixels.shape[2:] == (rows, columns) else adaptive_avg_pool2d(pixels, (rows, columns))
 
 

@@ -80,6 +80,9 @@ class Recipe(Spec):
                 raise ValueError(f"it names the score {named}, which is not among: {', '.join(self.scores)}")
         if self.views and self.planes:
             raise ValueError("it has views, of series, and planes, of pictures; give one of them")
+        for name, plane in self.planes.items():
+            if (plane.space == "latent") != (plane.vae is not None):
+                raise ValueError(f"plane {name}: a latent plane, and no other, needs a vae, a folder or a name")
         through = {**self.views, **self.planes}
         for name, spec in self.denoisers.items():
             if bool(through) != (spec.view is not None) or (spec.view is not None and spec.view not in through):

@@ -67,6 +67,7 @@ class PlaneSpec(Spec):
     pixels (`spread`); of all that the `directions` along which places vary most between pictures. Pixels are the
     picture at `size`, else as it is read; networks are trained on crops of `crop` pixels, and judge the whole. A plane
     `against` the reference, of pairs, is what differs from the nearest of it within `slack` cells.
+    A latent code is that of `vae`, an autoencoder of diffusers in a folder or of a name on the hub.
     """
 
     space: Literal["features", "pixels", "latent"] = "features"
@@ -78,6 +79,7 @@ class PlaneSpec(Spec):
     size: Annotated[int, Field(ge=8, le=2048)] | None = None
     crop: Annotated[int, Field(ge=8, le=1024)] | None = None
     against: Literal["reference"] | None = None
+    vae: str | None = None
     slack: Annotated[int, Field(ge=0, le=8)] = 0
 
 
