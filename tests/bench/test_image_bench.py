@@ -169,6 +169,9 @@ def test_known_defects_are_given_with_their_masks_and_never_judged(place: Path, 
     assert of_method(found, "anodiff, 2 known")["known"] == {"crack": 1, "hole": 2}
     assert {kind: told["pictures"] for kind, told in kinds.items()} == {"crack": 3, "hole": 2}
     assert of_method(found, "anodiff")["plain"]["kinds"]["hole"]["pictures"] == 2
+    told = show([place / "out.json"])
+    assert "anodiff, 2 known: image AUROC" in told
+    assert "Against anodiff, 1 known it" in told
 
 
 def test_pairs_are_judged_beside_differences(place: Path, run: Run) -> None:

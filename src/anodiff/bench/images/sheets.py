@@ -55,7 +55,8 @@ def note(block: JSON) -> str:
     said = (
         "In brackets a 95 % interval: paired bootstrap over test pictures and seeds. Anomalies whose mask is empty are "
         "left out of what concerns pixels. Rivals' maps are blurred and pooled as anodiff's; as published is the "
-        "rival's own score of the picture: of PatchCore and PaDiM the highest place, without re-weighting. Seconds of "
+        "rival's own score of the picture: of PatchCore and PaDiM the highest place, without re-weighting, of "
+        "differences the mean. Seconds of "
         "rivals leave out reading and the backbone, which `cost` counts."
     )
     return " ".join([said, *([f"{'; '.join(told)}."] if told else [])])

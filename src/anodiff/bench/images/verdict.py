@@ -34,7 +34,8 @@ def verdict(results: Results) -> JSON:
     if plan.measured:
         return found | {"costs": costs(ok)}
     copies = [copy for copy in (PLAIN, TURNED) if any(copy in record for record in ok)]
-    return found | {"ours": plan.ours, "copies": {copy: block(ok, copy, plan.ours) for copy in copies}}
+    ours = plan.ours(results.settings.counts)
+    return found | {"ours": ours, "copies": {copy: block(ok, copy, ours) for copy in copies}}
 
 
 def block(records: Sequence[JSON], copy: str, ours: str) -> JSON:
