@@ -28,6 +28,7 @@ LEFT = {
     "categorical time": "all",
     "inverse gamma time": "all",
     "nonparametric time": "nothing",
+    "departure": "nothing",
     "imputation": "norm",
     "imputation by samples": "norm",
     "hybrid": "nothing",
