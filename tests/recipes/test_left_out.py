@@ -70,16 +70,16 @@ def drawn(steps: Generator[Any, None, Any]) -> Any:
 
 
 @pytest.mark.parametrize("context", [0, 8])
-@pytest.mark.parametrize("count", [10, 4])
-def test_left_out_is_like_new(count: int, context: int) -> None:
-    """Without being continued, left-out scores of the same fits are 5 to 20 % higher than those of new pictures."""
+@pytest.mark.parametrize(("count", "most"), [(10, 1.03), (4, 1.1)])
+def test_left_out_is_like_new(count: int, most: float, context: int) -> None:
+    """Rather above than below; if they were not continued they were 5 to 7 % above, and 13 to 20 of four folds."""
     chosen = recipe(POSITIONAL, {"folds": count, "denoisers.usual.context": context})
     ratios = []
     for seed in range(3):
         made = grown(chosen, maps(60, seed))
         new = judged(chosen, "odd", made.members["odd"], made.panel["usual"], maps(200, 50 + seed))
         ratios.append(float(made.left_out["odd"].mean() / new.mean()))
-    assert np.mean(ratios) == pytest.approx(1, abs=0.02 if count == 10 else 0.04)
+    assert 0.99 < np.mean(ratios) < most
 
 
 def test_pictures_that_are_not_kept_are_judged_by_fits_without_them() -> None:

@@ -2,11 +2,13 @@ r"""What a picture that was left out would score if all others had been learnt f
 
 A Gaussian of as many features as pictures takes what it has not seen for the odder the fewer pictures it has seen, and
 alarms that count such scores would be too rare. By how much is measured where two folds are left out and :math:`n_2`
-pictures remain, instead of one and :math:`n_1`, and continued to all n along 1/n,
+pictures remain, instead of one and :math:`n_1`, and continued to all n as for a Gaussian of p features, whose squared
+distance is on average in proportion to :math:`1 / (1 - p / n)`: its inverse is linear in 1/n,
 
-.. math:: a(n) = \gamma \, a(n_1), \qquad \gamma = 1 - \Big( \frac{\sum a(n_2)}{\sum a(n_1)} - 1 \Big)
-          \frac{1 / n_1 - 1 / n}{1 / n_2 - 1 / n_1} ,
+.. math:: a(n) = \gamma \, a(n_1), \qquad \gamma^{-2} = 1 + \Big( 1 - \Big( \frac{\sum a(n_1)}{\sum a(n_2)} \Big)^2
+          \Big) \frac{1 / n_1 - 1 / n}{1 / n_2 - 1 / n_1}
 
+for a distance a, without the squares for a squared one,
 sums over the cells of the same pictures.
 """
 
@@ -53,4 +55,5 @@ def continued(growth: "Growth", name: str, asking: Sequence[str], whole: Sums) -
         if sizes and 0 < once[k] < twice[k]:
             one, two = np.mean(sizes, 0)
             steps = (1 / one - 1 / kept.sum()) / (1 / two - 1 / one)
-            growth.left_out[k] *= max(once[k] / twice[k], 1 - (twice[k] / once[k] - 1) * steps)
+            power = 2 if growth.recipe.scores[k].root else 1
+            growth.left_out[k] *= (1 + (1 - (once[k] / twice[k]) ** power) * steps) ** (-1 / power)

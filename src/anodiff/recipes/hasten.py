@@ -21,7 +21,7 @@ from anodiff.recipes.specs import NetworkSpec, PositionalSpec
 
 TRIED, JUDGED = 4, 4
 """Steps and pictures that are measured."""
-FEWEST_FOLDS, FEWEST_STEPS, FEWEST_PICTURES = 4, 10, 20
+FEWEST_FOLDS, FEWEST_STEPS, FEWEST_PICTURES = 5, 10, 20
 ANSWERS = 1 / 3
 """The share of the time that answers may take where there are networks to train."""
 SAFETY = 0.85
