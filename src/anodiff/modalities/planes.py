@@ -180,7 +180,7 @@ class Planes(BaseEstimator):
             planes = cls(asked, specs)
             planes.image_ = image
             planes._seen_by(found)
-            if {name: fingerprint(each) for name, each in planes.vaes_.items()} != config.get("vaes", {}):
+            if {name: fingerprint(each) for name, each in planes.vaes_.items()} != config["vaes"]:
                 raise ValueError("an autoencoder with other weights than at fit")
             planes.means_, planes.stds_, planes.bases_ = {}, {}, {}
             for name, shape in planes.seen_.items():
