@@ -378,7 +378,6 @@ class TestExplainAndInfo:
         assert facts["references"]
 
     def test_report(self, call: Call, place: Path) -> None:
-        pytest.importorskip("anodiff.report.image_render")
         (place / "new" / "text.png").write_text("no picture")
         said = call("report", "model", "new", "-o", "report.html")
         assert said.code == 0, said.err
