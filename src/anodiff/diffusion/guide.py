@@ -13,7 +13,7 @@ from torch import Tensor
 from anodiff.diffusion.denoise import Denoiser, Posterior
 from anodiff.diffusion.noise import expand
 from anodiff.diffusion.sources import NoiseSource, White
-from anodiff.types import Batch, Mask, Times
+from anodiff.types import Batch, Mask, PerItem, Times
 
 
 class Around(Denoiser):
@@ -127,6 +127,56 @@ class Drawn(Around):
         square = expand(self.schedule.level(t), x_t) ** 2
         mean = self.denoiser(x_t, t, **condition).mean
         return Posterior(mean + self.weight * square / (1 + square) * (self.item.to(mean) - mean))
+
+
+class Tempered(Around):
+    r"""Hotter than normal: told of less noise than there is, a denoiser leaves more of what is there,
+
+    .. math:: D'(\tilde x, s) = D\big(\tilde x, s / \sqrt{\tau}\big) .
+
+    For Gaussian data it is exactly the denoiser of :math:`p^{1 / \tau}`, and so guidance against the density, of weight
+    :math:`1 - 1 / \tau`: the slope of the log-density is divided by the temperature. At 1 nothing changes.
+
+    Args:
+        denoiser: What is asked.
+        temperature: :math:`\tau \ge 1`, `(B,)`.
+    """
+
+    def __init__(self, denoiser: Denoiser, temperature: PerItem) -> None:
+        super().__init__(denoiser)
+        self.temperature = temperature
+
+    def forward(self, x_t: Batch, t: Times, **condition: Tensor) -> Posterior:
+        schedule, t = self.schedule, t.expand(len(x_t))
+        told = schedule.time(schedule.level(t) / self.temperature.to(t).sqrt())
+        scale = schedule.alpha(told) / schedule.alpha(t)
+        return self.denoiser(expand(scale, x_t) * x_t, told, **condition)  # type: ignore[no-any-return]
+
+
+class Between(Around):
+    r"""From what is normal towards something else, and beyond: :math:`D' = D_n + w (D_a - D_n)`.
+
+    Weight 0 is the normal denoiser, 1 the other; with an other that is the same network under another condition it is
+    classifier-free guidance (Ho and Salimans, 2022).
+
+    Args:
+        denoiser: The normal :math:`D_n`.
+        other: :math:`D_a`, of the same schedule.
+        weight: w, `(B,)`.
+    """
+
+    def __init__(self, denoiser: Denoiser, other: Denoiser, weight: PerItem) -> None:
+        super().__init__(denoiser)
+        self.other = other
+        self.weight = weight
+
+    def forward(self, x_t: Batch, t: Times, **condition: Tensor) -> Posterior:
+        normal, other = self.denoiser(x_t, t, **condition).mean, self.other(x_t, t, **condition).mean
+        return Posterior(normal + expand(self.weight, normal) * (other - normal))
+
+    @property
+    def cost(self) -> int:
+        return self.denoiser.cost + self.other.cost
 
 
 class Steered(Around):
