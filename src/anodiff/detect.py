@@ -137,6 +137,22 @@ class Detector(Settings):
         self._asked().calibrate(X)
         return self
 
+    def teach(self, examples: Any, regions: Any = None, *, normals: Any = None, weights: Any = None) -> Self:
+        """A copy that has learnt known anomalies; its models of what is normal stay as they are, and so does this one.
+
+        Args:
+            examples: Known anomalies, real or made, as `fit` takes them: all that the copy is to know of.
+            regions: Where they are abnormal; of images their masks.
+            normals: Normal items that were not learnt from, by which the copy tells them apart and is calibrated.
+            weights: `(k,)`, how much each example counts beside the others; all alike by default.
+
+        Raises:
+            Unreadable: examples or normals are none of this kind.
+            Misfit: weights are not one for each example, 0 or more; or normals are needed and none were given.
+        """
+        inner = self._asked().teach(examples, regions, normals=normals, weights=weights)
+        return type(self)(**self.get_params(deep=False)).hold(self.kind_, inner)
+
     def decision_function(self, X: Any, **settings: Any) -> Any:
         """Scores `(n,)`, float64; higher is more anomalous. Files are streamed.
 
