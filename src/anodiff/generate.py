@@ -173,7 +173,7 @@ class Generator(BaseEstimator):
         from anodiff.saving_generators import save
 
         check_is_fitted(self, "inner_")
-        return save(self, Path(path), overwrite=overwrite)
+        return Path(save(self, Path(path), overwrite=overwrite))
 
 
 def check_settings(given: Generator) -> None:
@@ -221,18 +221,20 @@ def ordered(
 
 
 def strengths(given: Any, n: int, kind: str) -> np.ndarray:
-    """One strength per item `(n,)`.
+    """One strength per item `(n,)`; of normal data 0.
 
     Raises:
         Misfit: one is not above 0 up to 1, or their number is not that of the items.
     """
+    if kind == NORMAL:
+        return np.zeros(n)
     try:
         each = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
         raise Misfit(f"strength is {given!r}; give a number above 0 up to 1, or one for each item.") from None
     if each.ndim > 1 or (each.ndim == 1 and len(each) != n):
         raise Misfit(f"strength has the shape {each.shape}; give one number, or one for each of the {n} items.")
-    bad = each[~((each > 0) & (each <= 1))] if kind != NORMAL else each[:0]
+    bad = each[~((each > 0) & (each <= 1))]
     if bad.size:
         value = float(bad.flat[0])
         if value == 0:
