@@ -73,7 +73,7 @@ def test_an_item_is_filled_the_same_whatever_stands_beside_its_amount():
 
 
 def test_a_draft_is_followed_and_what_is_around_is_kept():
-    def sketch(x, region, generator):  # noqa: ARG001
+    def sketch(x, region, generator):
         return x + 6.0
 
     fill = Drafted(Given(NORMAL), sketch, level=0.1, steps=6, pin=Told)

@@ -3,8 +3,8 @@ r"""How strong an anomaly is: its amount a is sought until its score lies where 
 .. math:: \mathrm{score}(x'_a) = s_0 + \lambda \, (s_1 - s_0),
 
 :math:`s_0` the score of the item's own normal draw, a = 0, and :math:`s_1` the score of known anomalies, or the one
-that normals reach with a given probability. So a strength means the same for a small region and a large one, and for items
-that were odd before. The way from a = 0 need not be monotone: the first crossing counts.
+that normals reach with a given probability. So a strength means the same for a small region and a large one, and for
+for items that were odd before. The way from a = 0 need not be monotone: the first crossing counts.
 """
 
 from collections.abc import Callable
