@@ -4,7 +4,7 @@ r"""How strong an anomaly is: its amount a is sought until its score lies where 
 
 :math:`s_0` the score of the item's own normal draw, a = 0, and :math:`s_1` the score of known anomalies, or the one
 that normals reach with a given probability. So a strength means the same for a small region and a large one, and for
-for items that were odd before. The way from a = 0 need not be monotone: the first crossing counts.
+items that were odd before. The way from a = 0 need not be monotone: the first crossing counts.
 """
 
 from collections.abc import Callable
