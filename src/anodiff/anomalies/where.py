@@ -127,7 +127,7 @@ class Strokes(Where):
         before = start
         for step in torch.linspace(0, 1, self.pieces + 1)[1:]:
             point = (1 - step) ** 2 * start + 2 * step * (1 - step) * bend + step**2 * end
-            nearest = torch.minimum(nearest, _distance_to_piece(shape, before, point))
+            nearest = torch.minimum(nearest, to_piece(shape, before, point))
             before = point
         return -nearest
 
@@ -149,7 +149,8 @@ def away(shape: Sequence[int], place: Tensor) -> tuple[Tensor, Tensor]:
     return down, right
 
 
-def _distance_to_piece(shape: Sequence[int], one: Tensor, other: Tensor) -> Tensor:
+def to_piece(shape: Sequence[int], one: Tensor, other: Tensor) -> Tensor:
+    """Distance `(B, H, W)` in cells to the straight piece between places `(B, 2)`, in sides of the picture."""
     down, right = away(shape, one)
     scale = torch.tensor(shape[1:])
     leg = ((other - one) * scale)[..., None, None]

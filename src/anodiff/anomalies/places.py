@@ -1,0 +1,382 @@
+r"""Places of anomalies in pictures by the names that users know, and places that users or examples give.
+
+What is drawn by a rule is a `Where`: the highest cells of a relief. What is given is a mask; what is learnt is the mask
+of an example, turned, mirrored, scaled by :math:`s` and moved to a place c of
+
+.. math:: c \sim \frac{k}{k + m}\, \frac1k \sum_i \mathcal{N}(c_i, h_k^2) + \frac{m}{k + m}\, \mathcal{U},
+          \qquad h_k = h\, k^{-1/6},
+
+the smoothed positions of k examples, and anywhere as long as they are few. All are called alike.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from anodiff.anomalies.where import Blobs, Boxes, Strokes, Where, away, to_piece, uniform
+from anodiff.diffusion.sources import gradient_noise
+from anodiff.types import Mask, Misfit
+
+FEW = 2.0
+"""m: examples of an anywhere that is believed before any example was seen."""
+WIDTH = 0.15
+"""h: how far from the place of one example, in sides of the picture, others are expected."""
+
+
+class Placing(Protocol):
+    """What says where anomalies lie: a `Where`, or one of the classes below."""
+
+    def __call__(self, shape: Sequence[int], generator: torch.Generator, inside: Mask | None = None) -> Mask:
+        """True where anomalous `(B, H, W)`, of a shape B, H, W; `inside` is where it may lie."""
+
+
+class Blob(Where):
+    """One roundish blob: the distance to its centre in units of a radius that changes with the direction.
+
+    Args:
+        share: Of the cells, least and most.
+        aspect: The longest of its axes by the shortest, at most.
+        rough: By how much the radius changes with the direction.
+    """
+
+    def __init__(self, share: tuple[float, float] = (0.005, 0.05), aspect: float = 2.0, rough: float = 0.25) -> None:
+        super().__init__(share)
+        self.aspect = aspect
+        self.rough = rough
+
+    def relief(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        down, right = away(shape, _off_the_edge(shape[0], generator))
+        root = (uniform(shape[0], (0.0, math.log(self.aspect)), generator) / 2).exp()[:, None, None]
+        angle = uniform(shape[0], (0.0, math.pi), generator)[:, None, None]
+        along = (angle.cos() * right + angle.sin() * down) / root
+        across = (angle.cos() * down - angle.sin() * right) * root
+        turned = torch.atan2(across, along)
+        radius = torch.ones_like(turned)
+        for wave in (2, 3, 5):
+            height, phase = torch.randn(2, shape[0], 1, 1, generator=generator)
+            radius = radius + self.rough / wave * height * torch.cos(wave * turned + 2 * math.pi * phase)
+        return -torch.hypot(along, across) / radius.clamp(0.4, 2.5)
+
+
+class Spot(Where):
+    """A small disc."""
+
+    def __init__(self, share: tuple[float, float] = (0.0005, 0.004)) -> None:
+        super().__init__(share)
+
+    def relief(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        return -torch.hypot(*away(shape, _off_the_edge(shape[0], generator)))
+
+
+class Cracks(Where):
+    """What is nearest to a crooked line with branches, less near where it is frayed.
+
+    Args:
+        share: Of the cells, least and most.
+        length: Of the line, at most, in sides of the picture.
+        joints: Where the line turns.
+        branches: That leave it at random joints, half as long.
+        crooked: How far it turns at a joint, standard deviation in radians.
+    """
+
+    def __init__(
+        self,
+        share: tuple[float, float] = (0.002, 0.012),
+        length: float = 0.7,
+        joints: int = 10,
+        branches: int = 2,
+        crooked: float = 0.5,
+    ) -> None:
+        super().__init__(share)
+        self.length = length
+        self.joints = joints
+        self.branches = branches
+        self.crooked = crooked
+
+    def relief(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        start = 0.15 + 0.7 * torch.rand(shape[0], 2, generator=generator)
+        heading = uniform(shape[0], (0.0, 2 * math.pi), generator)
+        trunk, nearest = self._walk(shape, start, heading, self.length, self.joints, generator)
+        for _ in range(self.branches):
+            at = torch.randint(1, self.joints, (shape[0],), generator=generator)
+            fork = heading + uniform(shape[0], (0.6, 1.3), generator) * _signs(shape[0], generator)
+            begin = trunk[torch.arange(shape[0]), at]
+            _, branch = self._walk(shape, begin, fork, self.length / 2, self.joints // 2, generator)
+            nearest = torch.minimum(nearest, 1.3 * branch + 0.5)
+        frayed = gradient_noise(torch.zeros(*shape), 16.0, generator)
+        return -nearest * (1 + 0.4 * frayed)
+
+    def _walk(
+        self,
+        shape: Sequence[int],
+        start: Tensor,
+        heading: Tensor,
+        length: float,
+        joints: int,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Joints `(B, joints + 1, 2)` and the distance of each cell to the line through them."""
+        step = (length * uniform(shape[0], (0.4, 1.0), generator) / joints)[:, None]
+        points, nearest = [start], torch.full(tuple(shape), torch.inf)
+        for _ in range(joints):
+            heading = heading + self.crooked * torch.randn(shape[0], generator=generator)
+            points.append(points[-1] + step * torch.stack([heading.sin(), heading.cos()], 1))
+            nearest = torch.minimum(nearest, to_piece(shape, points[-2], points[-1]))
+        return torch.stack(points, 1), nearest
+
+
+class Given:
+    """Masks of the user's own, taken in turns.
+
+    Args:
+        masks: True, or above 0, where anomalous: `(H, W)` or `(n, H, W)`, bool or whole numbers.
+    """
+
+    def __init__(self, masks: Any) -> None:
+        self.masks = masks
+
+    def __call__(self, shape: Sequence[int], generator: torch.Generator, inside: Mask | None = None) -> Mask:
+        """The masks `(B, H, W)`, wherever they lie: what is drawn by hand is meant.
+
+        Raises:
+            Misfit: they are no masks of such pictures.
+        """
+        masks = torch.from_numpy(masks_given(self.masks, (shape[1], shape[2])))
+        return masks[torch.arange(shape[0]) % len(masks)]
+
+
+class LearntPlace:
+    """Where the anomalies of examples sit, and of what shape they are.
+
+    Args:
+        masks: Of the examples `(k, H, W)`; of another size than the pictures they are scaled.
+        share: Of the cells, least and most; by default as large as the examples.
+        turn: At most so many degrees, either way.
+        scale: Smaller or larger than the example, at most by this factor.
+        anywhere: How many examples an anywhere counts for.
+    """
+
+    def __init__(
+        self,
+        masks: Any,
+        share: tuple[float, float] | None = None,
+        turn: float = 20.0,
+        scale: float = 1.25,
+        anywhere: float = FEW,
+    ) -> None:
+        self.masks = masks
+        self.share = share
+        self.turn = turn
+        self.scale = scale
+        self.anywhere = anywhere
+
+    def __call__(
+        self,
+        shape: Sequence[int],
+        generator: torch.Generator,
+        inside: Mask | None = None,
+        like: Tensor | None = None,
+    ) -> Mask:
+        """True where anomalous `(B, H, W)`, at least one cell of each picture.
+
+        Args:
+            shape: B, H and W.
+            generator: On the CPU.
+            inside: `(B, H, W)`, True where an anomaly may lie.
+            like: Which example's shape each takes `(B,)`; any by default.
+        """
+        masks = torch.from_numpy(some_masks(self.masks)).float()
+        count = shape[0]
+        drawn = torch.randint(len(masks), (count,), generator=generator)
+        chosen = drawn if like is None else like.cpu()
+        middle, reach = _middle(masks)
+        size = torch.tensor([*shape[1:]], dtype=torch.float32)
+        scale = self._scale(masks.mean((1, 2))[chosen], generator)
+        angle = uniform(count, (-math.radians(self.turn), math.radians(self.turn)), generator)
+        flips = torch.stack([_signs(count, generator), _signs(count, generator)], 1)
+        place = self._place(middle, count, generator)
+        room = (reach[chosen] * scale[:, None]).clamp(max=0.5)
+        place = torch.minimum(torch.maximum(place, room), 1 - room)
+        soft = _moved(masks[chosen], middle[chosen], place, scale, angle, flips, size)
+        soft = soft - 1e-3 * torch.hypot(*away(shape, place)) / float(size.max())
+        if inside is not None:
+            soft = soft.masked_fill(~inside.cpu(), -torch.inf)
+        highest = soft.amax((1, 2), keepdim=True)
+        return ((soft > 0.5) | (soft == highest)) & torch.isfinite(soft)
+
+    def _scale(self, own: Tensor, generator: torch.Generator) -> Tensor:
+        factor = math.log(self.scale)
+        if self.share is None:
+            return uniform(len(own), (-factor, factor), generator).exp()
+        least, most = checked_share(self.share)
+        return (uniform(len(own), (math.log(least), math.log(most)), generator).exp() / own).sqrt()
+
+    def _place(self, middle: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        known = len(middle)
+        near = middle[torch.randint(known, (count,), generator=generator)]
+        near = near + WIDTH * known ** (-1 / 6) * torch.randn(count, 2, generator=generator)
+        anywhere = torch.rand(count, 1, generator=generator) < self.anywhere / (self.anywhere + known)
+        return torch.where(anywhere, torch.rand(count, 2, generator=generator), near.clamp(0, 1))
+
+
+class Inside:
+    """Another place, most of it on the object: drawn anew where it is not, at last cut out of the object.
+
+    Args:
+        place: What is drawn.
+        most: The share of it that is to lie inside.
+        tries: Before it is cut.
+    """
+
+    def __init__(self, place: Placing, most: float = 0.8, tries: int = 8) -> None:
+        self.place = place
+        self.most = most
+        self.tries = tries
+
+    def __call__(self, shape: Sequence[int], generator: torch.Generator, inside: Mask | None = None) -> Mask:
+        """True where anomalous `(B, H, W)`; `inside` `(B, H, W)` is the object."""
+        if inside is None:
+            return self.place(shape, generator)
+        mask = self.place(shape, generator, inside)
+        good = torch.zeros(shape[0], dtype=torch.bool)
+        for _ in range(self.tries):
+            if bool(good.all()):
+                break
+            tried = self.place(shape, generator)
+            on = (tried & inside).flatten(1).sum(1) >= self.most * tried.flatten(1).sum(1)
+            mask = torch.where((on & ~good)[:, None, None], tried, mask)
+            good = good | on
+        return mask
+
+
+IMAGE_PLACES: dict[str, type[Where]] = {
+    "box": Boxes,
+    "blob": Blob,
+    "stroke": Strokes,
+    "perlin": Blobs,
+    "spot": Spot,
+    "crack": Cracks,
+}
+"""By the names that users know."""
+
+
+def image_place(name: str, size: tuple[float, float] | None = None) -> Where:
+    """A place by its name, of its own sizes or of these shares of the picture.
+
+    Raises:
+        Misfit: there is no such place, or the size is no share.
+    """
+    if name not in IMAGE_PLACES:
+        raise Misfit(f"where is {name!r}, which images do not have; choose one of {', '.join(IMAGE_PLACES)}.")
+    place = IMAGE_PLACES[name]
+    return place() if size is None else place(share=checked_share(size))
+
+
+def masks_given(given: Any, size: tuple[int, int]) -> np.ndarray:
+    """Masks `(n, H, W)` bool that a user gave for pictures of a size.
+
+    Raises:
+        Misfit: they are none, are of another size, or one is empty or covers all.
+
+    >>> masks_given(np.zeros((4, 4), bool), (4, 4))
+    Traceback (most recent call last):
+    ...
+    anodiff.types.Misfit: mask 0 is empty; mark at least one pixel, or leave where= out.
+    """
+    masks = some_masks(given)
+    found = (int(masks.shape[1]), int(masks.shape[2]))
+    if found != tuple(size):
+        raise Misfit(
+            f"the masks are {found[0]} x {found[1]} pixels, the pictures {size[0]} x {size[1]}; "
+            "draw them at the size of the pictures."
+        )
+    share = masks.mean((1, 2))
+    if (share == 1).any():
+        raise Misfit(
+            f"mask {int(share.argmax())} covers the whole picture of {size[0]} x {size[1]} pixels; "
+            "leave some of it normal, or take the picture as an example."
+        )
+    return masks
+
+
+def some_masks(given: Any) -> np.ndarray:
+    """Masks `(n, H, W)` bool, none of them empty.
+
+    Raises:
+        Misfit: they are no masks, there is none, or one is empty.
+    """
+    masks = np.asarray(given.cpu() if isinstance(given, Tensor) else given)
+    if masks.dtype.kind not in "biuf":
+        raise Misfit(f"the mask holds {masks.dtype}; give bool, True where anomalous, or whole numbers above 0 there.")
+    if masks.dtype.kind == "f" and not np.isin(masks, (0, 1)).all():
+        raise Misfit(f"the mask holds {masks.dtype} other than 0 and 1; say which are anomalous, as in mask > 0.5.")
+    if masks.ndim not in (2, 3):
+        raise Misfit(f"the mask has the shape {masks.shape}; give (H, W), or (n, H, W) for several.")
+    masks = (masks.reshape(-1, *masks.shape[-2:])) > 0
+    if not masks.size:
+        raise Misfit(f"the masks have the shape {masks.shape}; give at least one, with at least one pixel.")
+    empty = np.flatnonzero(~masks.any((1, 2)))
+    if len(empty):
+        raise Misfit(f"mask {empty[0]} is empty; mark at least one pixel, or leave where= out.")
+    return np.asarray(masks)
+
+
+def checked_share(share: tuple[float, float]) -> tuple[float, float]:
+    """Least and most share of the cells.
+
+    Raises:
+        Misfit: they are none.
+    """
+    least, most = share
+    if not 0 < least <= most <= 1:
+        raise Misfit(f"a share of cells lies in (0, 1], least before most; got {share}.")
+    return float(least), float(most)
+
+
+def _middle(masks: Tensor) -> tuple[Tensor, Tensor]:
+    """The middle of the box around each mask, and half its sides, in sides of the picture, `(k, 2)` each."""
+    ends = []
+    for axis in (1, 2):
+        along = masks.amax(3 - axis)
+        place = (torch.arange(along.shape[1]) + 0.5) / along.shape[1]
+        ends.append((torch.where(along > 0, place, 1.0).amin(1), torch.where(along > 0, place, 0.0).amax(1)))
+    low, high = (torch.stack(side, 1) for side in zip(*ends, strict=True))
+    return (low + high) / 2, (high - low) / 2
+
+
+def _moved(
+    masks: Tensor, middle: Tensor, place: Tensor, scale: Tensor, angle: Tensor, flips: Tensor, size: Tensor
+) -> Tensor:
+    """Masks `(B, h, w)` float with their middles at other places, turned and scaled about them, on pictures of a size.
+
+    For each cell it is asked where in the mask it comes from; angles are those of pixels, not of sides.
+    """
+    height, width = (int(v) for v in size)
+    down = (torch.arange(height) + 0.5)[None, :, None] - place[:, 0, None, None] * height
+    right = (torch.arange(width) + 0.5)[None, None] - place[:, 1, None, None] * width
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    grow = scale[:, None, None]
+    back_down = (cos * down - sin * right) / grow * flips[:, 0, None, None]
+    back_right = (sin * down + cos * right) / grow * flips[:, 1, None, None]
+    grid = torch.stack(
+        [
+            2 * (back_right / width + middle[:, 1, None, None]) - 1,
+            2 * (back_down / height + middle[:, 0, None, None]) - 1,
+        ],
+        -1,
+    )
+    return grid_sample(masks[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[:, 0]
+
+
+def _off_the_edge(count: int, generator: torch.Generator) -> Tensor:
+    """Places `(B, 2)` in sides of the picture, a twentieth from its edge at least."""
+    return 0.05 + 0.9 * torch.rand(count, 2, generator=generator)
+
+
+def _signs(count: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(2, (count,), generator=generator) * 2.0 - 1.0
