@@ -6,10 +6,17 @@ from anodiff.version import __version__
 
 if TYPE_CHECKING:
     from anodiff.detect import Detector
+    from anodiff.generate import Generator
+    from anodiff.loop import Loop
     from anodiff.saving import load
 
-__all__ = ["Detector", "__version__", "load"]
-HOMES = {"Detector": "anodiff.detect", "load": "anodiff.saving"}
+__all__ = ["Detector", "Generator", "Loop", "__version__", "load"]
+HOMES = {
+    "Detector": "anodiff.detect",
+    "Generator": "anodiff.generate",
+    "Loop": "anodiff.loop",
+    "load": "anodiff.saving",
+}
 
 
 def __getattr__(name: str) -> Any:

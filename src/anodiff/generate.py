@@ -120,7 +120,7 @@ class Generator(BaseEstimator):
         on: Any = None,
         where: Any = "auto",
         kind: str = "auto",
-        strength: float | Sequence[float] = 0.7,
+        strength: float | Sequence[float] | np.ndarray = 0.7,
         size: float | tuple[float, float] | None = None,
         like: int | None = None,
         judged: bool = True,
@@ -152,6 +152,12 @@ class Generator(BaseEstimator):
         """Kinds of anomalies by name."""
         check_is_fitted(self, "inner_")
         return list(self.inner_.kinds_)
+
+    @property
+    def known_(self) -> list[str]:
+        """Those of them that are kinds of examples."""
+        check_is_fitted(self, "inner_")
+        return list(self.inner_.known_)
 
     @property
     def places_(self) -> list[str]:
