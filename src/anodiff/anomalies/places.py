@@ -190,24 +190,34 @@ class LearntPlace:
             inside: `(B, H, W)`, True where an anomaly may lie.
             like: Which example's shape each takes `(B,)`; any by default.
         """
+        return self.moved(shape, generator, inside, like)[0]
+
+    def moved(
+        self,
+        shape: Sequence[int],
+        generator: torch.Generator,
+        inside: Mask | None = None,
+        like: Tensor | None = None,
+    ) -> tuple[Mask, Tensor, Tensor]:
+        """The masks, which example each is of `(B,)`, and where in it each cell comes from, for `grid_sample`."""
         masks = torch.from_numpy(some_masks(self.masks)).float()
         count = shape[0]
         drawn = torch.randint(len(masks), (count,), generator=generator)
         chosen = drawn if like is None else like.cpu()
         middle, reach = _middle(masks)
-        size = torch.tensor([*shape[1:]], dtype=torch.float32)
         scale = self._scale(masks.mean((1, 2))[chosen], generator)
         angle = uniform(count, (-math.radians(self.turn), math.radians(self.turn)), generator)
         flips = torch.stack([_signs(count, generator), _signs(count, generator)], 1)
         place = self._place(middle, count, generator)
         room = (reach[chosen] * scale[:, None]).clamp(max=0.5)
         place = torch.minimum(torch.maximum(place, room), 1 - room)
-        soft = _moved(masks[chosen], middle[chosen], place, scale, angle, flips, size)
-        soft = soft - 1e-3 * torch.hypot(*away(shape, place)) / float(size.max())
+        grid = _grid(shape, middle[chosen], place, scale, angle, flips)
+        soft = grid_sample(masks[chosen][:, None], grid, align_corners=False)[:, 0]
+        soft = soft - 1e-3 * torch.hypot(*away(shape, place)) / max(shape)
         if inside is not None:
             soft = soft.masked_fill(~inside.cpu(), -torch.inf)
         highest = soft.amax((1, 2), keepdim=True)
-        return ((soft > 0.5) | (soft == highest)) & torch.isfinite(soft)
+        return ((soft > 0.5) | (soft == highest)) & torch.isfinite(soft), chosen, grid
 
     def _scale(self, own: Tensor, generator: torch.Generator) -> Tensor:
         factor = math.log(self.scale)
@@ -349,28 +359,18 @@ def _middle(masks: Tensor) -> tuple[Tensor, Tensor]:
     return (low + high) / 2, (high - low) / 2
 
 
-def _moved(
-    masks: Tensor, middle: Tensor, place: Tensor, scale: Tensor, angle: Tensor, flips: Tensor, size: Tensor
-) -> Tensor:
-    """Masks `(B, h, w)` float with their middles at other places, turned and scaled about them, on pictures of a size.
+def _grid(shape: Sequence[int], middle: Tensor, place: Tensor, scale: Tensor, angle: Tensor, flips: Tensor) -> Tensor:
+    """For each cell of pictures, where in a mask it comes from that is turned and scaled about its middle.
 
-    For each cell it is asked where in the mask it comes from; angles are those of pixels, not of sides.
+    Angles are those of pixels, not of sides. What is left is for `grid_sample`, `(B, H, W, 2)`.
     """
-    height, width = (int(v) for v in size)
-    down = (torch.arange(height) + 0.5)[None, :, None] - place[:, 0, None, None] * height
-    right = (torch.arange(width) + 0.5)[None, None] - place[:, 1, None, None] * width
-    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    grow = scale[:, None, None]
-    back_down = (cos * down - sin * right) / grow * flips[:, 0, None, None]
-    back_right = (sin * down + cos * right) / grow * flips[:, 1, None, None]
-    grid = torch.stack(
-        [
-            2 * (back_right / width + middle[:, 1, None, None]) - 1,
-            2 * (back_down / height + middle[:, 0, None, None]) - 1,
-        ],
-        -1,
-    )
-    return grid_sample(masks[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[:, 0]
+    _, height, width = shape
+    down, right = away(shape, place)
+    cos, sin, grow = (v[:, None, None] for v in (angle.cos(), angle.sin(), scale))
+    from_down = (cos * down - sin * right) / grow * flips[:, 0, None, None] / height
+    from_right = (sin * down + cos * right) / grow * flips[:, 1, None, None] / width
+    column, row = from_right + middle[:, 1, None, None], from_down + middle[:, 0, None, None]
+    return 2 * torch.stack([column, row], -1) - 1
 
 
 def _off_the_edge(count: int, generator: torch.Generator) -> Tensor:
