@@ -4,7 +4,7 @@ Each kind of data has a generator of its own, `generate_tables`, `generate_serie
 decided by the data when it is fitted, and that generator is asked from then on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
@@ -266,25 +266,25 @@ def share(given: Any) -> tuple[float, float] | None:
     return float(pair[0]), float(pair[1])
 
 
-def _of_tables() -> type:
+def _of_tables() -> Any:
     from anodiff.generate_tables import TableGenerator
 
     return TableGenerator
 
 
-def _of_series() -> type:
+def _of_series() -> Any:
     from anodiff.generate_series import SeriesGenerator
 
     return SeriesGenerator
 
 
-def _of_images() -> type:
+def _of_images() -> Any:
     from anodiff.generate_images import ImageGenerator
 
     return ImageGenerator
 
 
-GENERATORS = {"tabular": _of_tables, "series": _of_series, "image": _of_images}
+GENERATORS: dict[Kind, Callable[[], Any]] = {"tabular": _of_tables, "series": _of_series, "image": _of_images}
 
 
 def _number(value: Any) -> bool:

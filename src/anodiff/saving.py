@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -27,7 +27,6 @@ from anodiff.detect import Detector
 from anodiff.detect_tables import TableDetector
 from anodiff.modalities import MODALITIES
 from anodiff.model import Model
-from anodiff.prepare import Kind
 from anodiff.recipes.build import Group, revive, revive_gaussian, schedule
 from anodiff.recipes.schema import recipe
 from anodiff.scores.combine import Hybrid
@@ -38,7 +37,7 @@ from anodiff.version import __version__
 FORMAT = 3
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 LARGEST_CONFIG = 256 * 2**20
-Saved: TypeAlias = tuple[type[BaseModel], Callable[[Any, Group], Settings]]
+Saved: TypeAlias = tuple[type[BaseModel], Callable[[Any, Group], Any]]
 
 
 class Facts(BaseModel):
@@ -116,8 +115,8 @@ def write_folder(
     return path
 
 
-def load(path: str | Path) -> Detector:
-    """The detector that was saved in the folder `path`; its scores are the same.
+def load(path: str | Path) -> Any:
+    """The `Detector` or `Generator` that was saved in the folder `path`; its scores, or what it makes, are the same.
 
     Raises:
         BadModel: the folder is no model, is damaged or tampered with, or is of another version.
@@ -130,11 +129,28 @@ def load(path: str | Path) -> Detector:
         return {key.partition("/")[2]: value for key, value in arrays.items() if key.partition("/")[0] == name}
 
     try:
-        inner = KINDS[config.modality]()[1](config, group)
+        found: Any = KINDS[config.modality]()[1](config, group)
     except (Refusal, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         said = (str(error).strip() or type(error).__name__).splitlines()
         raise BadModel(f"the model in {folder} does not fit together ({said[0]}); fit and save it anew.") from error
-    return Detector(**inner.get_params(deep=False)).hold(config.modality, inner)
+    return Detector(**found.get_params(deep=False)).hold(config.modality, found) if is_detector(found) else found
+
+
+def load_detector(path: str | Path) -> Detector:
+    """The same of a detector.
+
+    Raises:
+        BadModel: there is none, or it is a generator.
+    """
+    found = load(path)
+    if isinstance(found, Detector):
+        return found
+    raise BadModel(f"{path} is a generator, which judges nothing; give it to `anodiff generate`, or a detector here.")
+
+
+def is_detector(found: Any) -> bool:
+    """Whether what was restored is one kind of detector, which a `Detector` is to hold."""
+    return isinstance(found, Settings)
 
 
 def _exchange(fresh: Path, path: Path, old: Path) -> None:
@@ -186,20 +202,26 @@ def _config(detector: TableDetector, weights: bytes) -> JSON:
 
 def sealed(detector: Settings, weights: bytes, content: JSON) -> JSON:
     """A config: what every kind of model says of itself, its own content, and the checksums."""
+    settings = {
+        "contamination": _plain(detector.contamination),
+        "false_alarm_rate": _plain(detector.false_alarm_rate),
+        "alarm": detector.alarm,
+        "budget": None if detector.budget is None else int(detector.budget),
+        "max_seconds": None if detector.max_seconds is None else float(detector.max_seconds),
+        "max_rows": int(detector.max_rows),
+        "seed": int(detector.seed),
+    }
+    return stamped(settings, weights, content)
+
+
+def stamped(settings: JSON, weights: bytes, content: JSON) -> JSON:
+    """The same of these settings."""
     said = {
         "format": FORMAT,
         "anodiff": __version__,
         "weights": WEIGHTS,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "settings": {
-            "contamination": _plain(detector.contamination),
-            "false_alarm_rate": _plain(detector.false_alarm_rate),
-            "alarm": detector.alarm,
-            "budget": None if detector.budget is None else int(detector.budget),
-            "max_seconds": None if detector.max_seconds is None else float(detector.max_seconds),
-            "max_rows": int(detector.max_rows),
-            "seed": int(detector.seed),
-        },
+        "settings": settings,
         **content,
     }
     said = json.loads(json.dumps(said))
@@ -230,11 +252,11 @@ def _read_config(folder: Path) -> Any:
             f"{folder} was written by anodiff {content.get('anodiff')} (format {version}), newer than this anodiff "
             f"{__version__} (format {FORMAT}); upgrade anodiff to read it."
         )
-    kind: Any = str(content.get("modality"))
+    kind = str(content.get("modality"))
     if kind not in KINDS:
         raise BadModel(f"{path}: modality: one of {', '.join(KINDS)}, got {kind[:60]}; fit and save the model anew.")
     try:
-        config: Any = KINDS[cast(Kind, kind)]()[0].model_validate(content)
+        config: Any = KINDS[kind]()[0].model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place, given = ".".join(map(str, first["loc"])), str(first.get("input"))[:60]
@@ -305,7 +327,20 @@ def _of_images() -> Saved:
     return ImagesConfig, restored
 
 
-KINDS: dict[Kind, Callable[[], Saved]] = {"tabular": _of_tables, "series": _of_series, "image": _of_images}
+def _of_generators() -> Saved:
+    from anodiff.saving_generators import GeneratorConfig, restored
+
+    return GeneratorConfig, restored
+
+
+KINDS: dict[str, Callable[[], Saved]] = {
+    "tabular": _of_tables,
+    "series": _of_series,
+    "image": _of_images,
+    "tabular-generator": _of_generators,
+    "series-generator": _of_generators,
+    "image-generator": _of_generators,
+}
 """What config.json may say of each kind of model, and how it is restored."""
 
 

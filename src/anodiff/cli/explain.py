@@ -32,11 +32,11 @@ def explain(
 
     Of series, the worst events: which channels, since when, what was expected. Of images, the worst pictures: where.
     """
-    from anodiff import load
     from anodiff.report.reasons import reasons_for, reasons_for_worst
+    from anodiff.saving import load_detector
 
     terminal = Terminal(quiet, json)
-    detector = load(model)
+    detector = load_detector(model)
     if detector.kind_ == "image":
         from anodiff.cli.image_explain import explain_images
 

@@ -40,9 +40,9 @@ def installed() -> dict[str, Any]:
 
 def of_model(path: Path) -> dict[str, Any]:
     """What a saved model says of itself."""
-    from anodiff import load
+    from anodiff.saving import load_detector
 
-    detector = load(path)
+    detector = load_detector(path)
     if detector.kind_ == "image":
         from anodiff.cli.image_info import of_image_model
 

@@ -31,10 +31,10 @@ def report(
     from anodiff.data.atomic import check_free, replacing
 
     check_free(output, overwrite)
-    from anodiff import load
+    from anodiff.saving import load_detector
 
     terminal = Terminal(quiet, json)
-    detector = load(model)
+    detector = load_detector(model)
     found, page = KINDS[detector.kind_](detector, data, model)
     with replacing(output, overwrite) as path:
         path.write_text(page, encoding="utf-8", errors="replace")

@@ -56,12 +56,12 @@ def score(
     check_asked(output, rate, fdr, json, overwrite)
     import numpy as np
 
-    from anodiff import load
     from anodiff.cli.alarms import by_fdr, by_rate
     from anodiff.cli.sinks import sink
     from anodiff.report.passes import Worst, pieces
+    from anodiff.saving import load_detector
 
-    detector = load(model)
+    detector = load_detector(model)
     asked = {"false_alarm_rate": rate, "alarm": alarm, "budget": budget}
     if detector.kind_ == "image":
         from anodiff.cli.image_maps import map_folder

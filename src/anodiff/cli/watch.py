@@ -75,10 +75,10 @@ def watch(
 
     Of images, judge the pictures in a folder, and those that arrive: one JSON line for each.
     """
-    from anodiff import load
     from anodiff.cli.series_rate import chosen_rate, series_of
+    from anodiff.saving import load_detector
 
-    found = load(model)
+    found = load_detector(model)
     if found.kind_ == "image":
         from anodiff.cli.image_maps import map_folder
         from anodiff.cli.image_watch import watch_images
