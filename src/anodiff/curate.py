@@ -29,7 +29,7 @@ from anodiff.recipes.hasten import hastened
 from anodiff.recipes.pictured import Grown, Seen, grow_pictured
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.specs import MovedSpec
-from anodiff.recipes.taught import HEAD, taught
+from anodiff.recipes.taught import HEAD, Lesson, taught
 from anodiff.settings import LEAST_ROWS
 from anodiff.types import JSON, Misfit, Scores, Unreadable
 
@@ -268,16 +268,10 @@ def curate(
 
 def knowing(held: Held, seen: Seen, known: Defects, seed: int) -> Held:
     """The same with a head that has seen known defects."""
-    model, left_out = held.whole, held.left_out
-
-    def maps(places: np.ndarray) -> torch.Tensor:
-        return model.unaided({name: torch.from_numpy(left_out[name][places]).float() for name in model.members})
-
+    model = held.whole
     own = [{name: plane[[k]] for name, plane in known.planes.items()} for k in range(len(known))]
-    shown = torch.cat([model.unaided(model.said(planes)) for planes in own])
-    lesson = taught(model.recipe, seen.stack, seen.fold, seen.kept, maps, known, shown, seed)
-    joined = {**left_out, HEAD: lesson.left_out}
-    whole = replace(model, head=lesson.whole)
+    lesson = lesson_of(held, seen, known, seed)
+    joined, whole = {**held.left_out, HEAD: lesson.left_out}, replace(model, head=lesson.whole)
     said = [
         (replace(whole, head=head), planes) for head, planes in zip(lesson.apart, own, strict=True) if head is not None
     ]
@@ -288,6 +282,18 @@ def knowing(held: Held, seen: Seen, known: Defects, seed: int) -> Held:
     apart = [model if each is None else replace(whole, head=head.but(each)) for each in lesson.apart]
     scores = np.concatenate([each.totals(each.said(planes)) for each, planes in zip(apart, own, strict=True)])
     return replace(held, whole=whole, left_out=joined, known=scores, notes=known.notes)
+
+
+def lesson_of(held: Held, seen: Seen, known: Defects, seed: int, weights: np.ndarray | None = None) -> Lesson:
+    """What known defects teach a gallery, perhaps of these weights `(k,)`."""
+    model, left_out = held.whole, held.left_out
+
+    def maps(places: np.ndarray) -> torch.Tensor:
+        return model.unaided({name: torch.from_numpy(left_out[name][places]).float() for name in model.members})
+
+    own = ({name: plane[[k]] for name, plane in known.planes.items()} for k in range(len(known)))
+    shown = torch.cat([model.unaided(model.said(planes)) for planes in own])
+    return taught(model.recipe, seen.stack, seen.fold, seen.kept, maps, known, shown, seed, weights)
 
 
 def pairs_of(parts: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,8 +15,10 @@ from anodiff.calibration import Counted
 from anodiff.curate import Held, batched, curate
 from anodiff.data.pictures import Album, Picture, Unread, album, normal_part
 from anodiff.gallery import Gallery
+from anodiff.lessons import Lessons, lessons
 from anodiff.modalities.features import Features
 from anodiff.modalities.image import Image
+from anodiff.recipes.defects import defects
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.schema import Recipe, bibtex, recipe
 from anodiff.settings import Settings, check_settings
@@ -104,6 +106,53 @@ class ImageDetector(Settings):
         for note in unread_in_words(unread):
             warnings.warn(note, UserWarning, stacklevel=2)
         return self
+
+    def teach(self, examples: Any, regions: Any = None, *, normals: Any = None, weights: Any = None) -> Self:
+        """A copy that has learnt pictures of known defects, and forgotten those that it knew; its models stay.
+
+        Its alarms count `normals`, each by a head that had not seen it, and its `decision_scores_` are theirs.
+
+        Args:
+            examples: Pictures of all defects that it is to know, real or made.
+            regions: Their masks, as `fit` takes them.
+            normals: Normal pictures that were not learnt from, at least five, better 100; or what `lessons` made of
+                them, where they are to serve several times.
+            weights: `(k,)`, how much each example counts beside the others: 1 for real ones, less for what was made
+                after them, which then does not judge how well they are found.
+
+        Raises:
+            Unreadable: too few normals or no example can be read.
+            Misfit: no normals were given, an example is among them, or weights are not one for each.
+        """
+        check_is_fitted(self, "whole_")
+        if normals is None:
+            raise Misfit("teach() needs normal pictures that were not learnt from; give them as normals=, better 100.")
+        seen = normals if isinstance(normals, Lessons) else self.lessons(normals)
+        held = seen.taught(self.held_, defects(self.whole_.modality, examples, regions), weights, int(self.seed))
+        taught = type(self)(**self.get_params(deep=False))
+        taught._finish(held)
+        for note in [*unread_in_words(seen.unread), *held.notes]:
+            warnings.warn(note, UserWarning, stacklevel=2)
+        return taught
+
+    def lessons(self, normals: Any, *, learnt: bool = False) -> Lessons:
+        """Look at normal pictures once, to teach by them several times.
+
+        Args:
+            normals: Normal pictures.
+            learnt: Whether they are those of `fit`: what was said of each when it had been left out counts then.
+
+        Raises:
+            Unreadable: fewer than five of them can be read.
+            Misfit: they are not those of fit, though it is said so.
+        """
+        check_is_fitted(self, "whole_")
+        found = lessons(self.whole_, self._read(normals), self.held_.left_out if learnt else None)
+        if learnt and found.names != self.names_:
+            raise Misfit(
+                f"the {len(found)} normals are not the {len(self.names_)} pictures of fit; leave out learnt=True."
+            )
+        return found
 
     def judge(self, X: Any, *, maps: bool = True) -> Iterator[Verdict]:
         """Pass through pictures in bounded memory: a verdict for each, in the order of their names.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from anodiff.data.masks import Marks, in_frame, masks_of
@@ -38,6 +39,12 @@ class Defects:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def part(self, at: np.ndarray) -> "Defects":
+        """Some of them, by place."""
+        planes = {name: plane[torch.from_numpy(at)] for name, plane in self.planes.items()}
+        names, regions = ([each[k] for k in at] for each in (self.names, self.regions))
+        return Defects(names, planes, regions, self.thumbnails[at], self.notes)
 
 
 def defects(planes: Planes, examples: Any, regions: Any = None) -> Defects:

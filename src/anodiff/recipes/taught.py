@@ -164,7 +164,7 @@ class Lesson:
     Attributes:
         whole: The head of all of them.
         left_out: Of n normal pictures what heads that had not seen them say, `(n, cells, cells)`.
-        apart: For each known defect a head that had not seen it; None for the only one.
+        apart: For each known defect a head that had not seen it; None for the only one. Empty where they were weighed.
     """
 
     whole: Taught
@@ -182,6 +182,7 @@ class Patches:
         of: Which each of these is of.
         beside: What no defect touches in the defects' pictures.
         near: Which picture each of these is of.
+        weights: Of the known defects `(k,)`.
     """
 
     normal: Tensor
@@ -189,15 +190,16 @@ class Patches:
     of: Tensor
     beside: Tensor
     near: Tensor
+    weights: Tensor
 
     def head(self, normal: Tensor | None = None, examples: Tensor | None = None) -> PatchHead:
         """A head that is shown everything except some normal patches, given by a mask, and except some examples."""
         made = PatchHead(self.normal.shape[1] - 1, told=1)
         rest = self.normal if normal is None else self.normal[~normal]
-        if examples is None:
-            return made.fit(rest, self.defect, self.of, self.beside)
-        defect, beside = ~torch.isin(self.of, examples), ~torch.isin(self.near, examples)
-        return made.fit(rest, self.defect[defect], self.of[defect], self.beside[beside])
+        none = torch.zeros(0, dtype=self.of.dtype)
+        defect, beside = (~torch.isin(each, none if examples is None else examples) for each in (self.of, self.near))
+        seen, ends = (self.defect[defect], self.of[defect]), (self.beside[beside], self.near[beside])
+        return made.fit(rest, *seen, *ends, self.weights)
 
 
 def taught(
@@ -209,6 +211,7 @@ def taught(
     known: Defects,
     shown: Tensor,
     seed: int = 0,
+    weights: np.ndarray | None = None,
 ) -> Lesson:
     """Learn k known defects from patches of normal pictures, of the defects, and beside them.
 
@@ -221,20 +224,23 @@ def taught(
         known: The defects.
         shown: What members show of the defects `(k, S, S)`.
         seed: Of the draw of normal patches.
+        weights: Of the defects `(k,)`, the largest 1; all alike by default.
     """
     plane, cells = judged_plane(recipe, stack.shapes)
     normal, at, spread = sampled(stack, plane, cells, np.flatnonzero(kept), maps, seed)
-    seen = Patches(normal, *examined(known, joined(known.planes[plane], shown, cells), shown))
+    own = torch.ones(len(known)) if weights is None else torch.from_numpy(weights).float()
+    seen = Patches(normal, *examined(known, joined(known.planes[plane], shown, cells), shown), own)
     turn = torch.from_numpy(fold[at] % TURNS)
     odds, left_out = torch.zeros(len(normal)), np.zeros((len(stack), cells, cells), np.float32)
     for k in range(TURNS):
-        own = turn == k
-        part = seen.head(own if bool((~own).any()) else None)
-        odds[own] = part.odds(normal[own])
+        out = turn == k
+        part = seen.head(out if bool((~out).any()) else None)
+        odds[out] = part.odds(normal[out])
         for places, x in stack.batches(plane, np.flatnonzero(fold % TURNS == k), BLOCK):
             left_out[places] = Taught(part, plane, cells).said({plane: x}).numpy()
     whole = Taught(seen.head(), plane, cells, shown=spread).levelled(odds)
-    return Lesson(whole, left_out, list(without(whole, seen, twins(known.thumbnails) % APART)))
+    apart = without(whole, seen, twins(known.thumbnails) % APART) if weights is None else []
+    return Lesson(whole, left_out, list(apart))
 
 
 def without(whole: Taught, seen: Patches, fold: np.ndarray) -> Iterator[Taught | None]:

@@ -6,8 +6,9 @@ r"""A light head on patches, from a handful of known defects: the log-odds that 
         + \tfrac12 \overline{\ell}_\text{defect} + \tfrac{\lambda}{2 n^2} \big( \|u\|^2 + \|v\|^2 \big) .
 
 z are a patch's features and W whitens those of normal patches; e is what an unsupervised map says of the patch, S over
-its deviation among normals. Of n known defects each weighs the same. Defects and the others weigh the same too, so f is
-0 where they are equally likely; of the others, patches beside a defect in its own picture say where it ends.
+its deviation among normals. Of n known defects each weighs the same, unless weights are given; n is then their sum over
+the largest. Defects and the others weigh the same too, so f is 0 where they are equally likely; of the others, patches
+beside a defect in its own picture say where it ends.
 
 The map costs next to nothing and features cost much, so with one defect f is little but the map; and f never falls
 where the map rises. `anodiff.scores.fewshot` says which patches to show a head.
@@ -56,7 +57,15 @@ class PatchHead(nn.Module):
         """What `PatchHead(**config)` needs, for a state to be laid into."""
         return {name: getattr(self, name) for name in ("channels", "told", "penalty", "beside", "shrinkage")}
 
-    def fit(self, normal: Tensor, defect: Tensor, of: Tensor | None = None, beside: Tensor | None = None) -> Self:
+    def fit(
+        self,
+        normal: Tensor,
+        defect: Tensor,
+        of: Tensor | None = None,
+        beside: Tensor | None = None,
+        near: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> Self:
         """Learn from patches, of each C features and then G numbers of the map.
 
         Args:
@@ -64,6 +73,8 @@ class PatchHead(nn.Module):
             defect: Of known defects, `(M, C + G)`.
             of: Which known defect each patch is of, `(M,)`; one where not given.
             beside: Of the defects' pictures, which no defect touches, `(K, C + G)`.
+            near: Which known defect each of these is beside, `(K,)`; read where there are weights.
+            weights: Of the known defects `(k,)`, by the numbers that `of` and `near` give them; all alike by default.
 
         Raises:
             Misfit: there are fewer than two normal patches or no patch of a defect, or they have other channels.
@@ -75,8 +86,9 @@ class PatchHead(nn.Module):
         rows = torch.cat([rows, torch.ones(len(rows), 1)], 1)
         sign = torch.cat([-torch.ones(len(normal) + len(beside)), torch.ones(len(defect))])
         part = self.beside if len(beside) else 0.0
-        per, examples = shares(len(defect), of)
-        others = [torch.full((len(x),), p / max(1, len(x))) for x, p in ((normal, 1 - part), (beside, part))]
+        per, examples = shares(len(defect), of, weights)
+        ends = torch.ones(len(beside)) if weights is None or near is None else weights[near].float()
+        others = [torch.full((len(normal),), (1 - part) / len(normal)), part * ends / ends.sum().clamp(min=1e-12)]
         weight = self._rising(rows, sign, torch.cat([*others, per]) / 2, self.penalty / examples**2)
         self.slope = (lift @ weight[:-1]).float()
         self.bias = (weight[-1] - mean @ self.slope).float()
@@ -177,9 +189,14 @@ def curved(rows: Tensor, weight: Tensor) -> Tensor:
     return total
 
 
-def shares(patches: int, of: Tensor | None) -> tuple[Tensor, int]:
-    """Each patch's share of the defects' weight `(patches,)`, the same for each example, and how many examples."""
+def shares(patches: int, of: Tensor | None, weights: Tensor | None = None) -> tuple[Tensor, float]:
+    """Each patch's share of the defects' weight `(patches,)`, and how many examples that are.
+
+    >>> shares(3, torch.tensor([0, 1, 1]), torch.tensor([1.0, 0.5]))
+    (tensor([0.6667, 0.1667, 0.1667]), 1.5)
+    """
     if of is None:
-        return torch.full((patches,), 1 / patches), 1
-    _, place, count = torch.unique(of, return_inverse=True, return_counts=True)
-    return (1 / (len(count) * count))[place], len(count)
+        return torch.full((patches,), 1 / patches), 1.0
+    numbers, place, count = torch.unique(of, return_inverse=True, return_counts=True)
+    own = torch.ones(len(numbers)) if weights is None else weights[numbers].float()
+    return (own / (own.sum() * count))[place], float(own.sum() / own.max())
