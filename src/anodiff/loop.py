@@ -18,7 +18,7 @@ from anodiff.generate import Generator
 from anodiff.prepare import Kind, kind_of
 from anodiff.rounds.cycle import Cycle, hardest, of_kinds, ordered_by_kind, pooled, shared_out
 from anodiff.rounds.items import halves, plain, shown
-from anodiff.rounds.makers import MAKERS, Maker
+from anodiff.rounds.makers import Maker, makers
 from anodiff.rounds.measure import Yardstick, yardstick
 from anodiff.rounds.record import NOT, WITHOUT, Round, Rounds
 from anodiff.types import Misfit
@@ -163,7 +163,7 @@ class Loop:
         return given
 
     def _rivals(self, kind: Kind, known: Any) -> dict[str, Maker]:
-        able = {name: maker for name, maker in MAKERS[kind].items() if known is not None or not maker.of_examples}
+        able = {name: maker for name, maker in makers(kind).items() if known is not None or not maker.of_examples}
         if isinstance(self.rivals, str) and self.rivals == "auto":
             return able
         named = [self.rivals] if isinstance(self.rivals, str) else list(self.rivals)

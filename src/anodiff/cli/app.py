@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from anodiff.cli import bench, demo, explain, fit, info, report, score, watch
+from anodiff.cli import bench, demo, explain, fit, generate, info, report, score, watch
 from anodiff.version import __version__
 
 app = typer.Typer(
@@ -39,5 +39,8 @@ app.command(epilog="Example:  anodiff explain model new.csv --top 5")(explain.ex
 app.command(epilog="Example:  anodiff report model new.csv -o report.html")(report.report)
 app.command(epilog="Example:  tail -f log.csv | anodiff watch model --per-day 1")(watch.watch)
 app.command(epilog="Example:  anodiff bench mine.csv --label state --anomaly bad --rivals knn,iforest")(bench.bench)
+app.command(epilog="Example:  anodiff generate generator --n 200 --where blob --strength 0.6 --on good/ -o made")(
+    generate.generate
+)
 app.command(epilog="Example:  anodiff info model")(info.info)
 app.command(epilog="Example:  anodiff demo -o anodiff-demo")(demo.demo)

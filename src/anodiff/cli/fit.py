@@ -1,6 +1,7 @@
 """`anodiff fit`: normal data in, a model folder out."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,18 @@ import typer
 
 from anodiff.cli.image_kind import AskedOfImages, Backbone, Regions, Size, refuse_of_images
 from anodiff.cli.options import Data, Json, Overwrite, Quiet, Rule, Seed, kind, pairs, scalar
-from anodiff.cli.series_kind import AskedOfSeries, Causal, Entity, Modality, PerDay, Time, Window, kind_of_data, refuse
+from anodiff.cli.series_kind import (
+    AskedOfSeries,
+    Causal,
+    Entity,
+    Modality,
+    PerDay,
+    Time,
+    Window,
+    kind_of_data,
+    refuse,
+    told,
+)
 from anodiff.cli.terminal import Terminal, inert
 
 if TYPE_CHECKING:
@@ -38,6 +50,9 @@ Kinds = Annotated[
         "--kind", metavar="COLUMN=KIND", help="numeric, categorical, boolean, ordinal, datetime; or low,high."
     ),
 ]
+AsGenerator = Annotated[
+    bool, typer.Option("--generator", help="Learn to make anomalies instead of finding them; see generate.")
+]
 Drop = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave this column out, here and in score.")]
 
 
@@ -63,6 +78,7 @@ def fit(
     size: Size = None,
     backbone: Backbone = None,
     regions: Regions = None,
+    generator: AsGenerator = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -85,6 +101,15 @@ def fit(
         "seed": seed,
     }
     found = kind_of_data(data, modality, asked, pictured)
+    if generator:
+        from anodiff.cli.generator_fit import fit_generator
+        from anodiff.modalities.tabular import Tabular
+
+        of_rows = {name: kind(text) for name, text in pairs(kinds, "--kind").items()}
+        refuse_of_generators(recipe=recipe != "auto", set=changes, rate=rate, budget=budget, drop=drop, per_day=per_day)
+        given = {"image": pictured.modality, "series": asked.modality, "tabular": partial(Tabular, of_rows or None)}
+        fit_generator(data, output, given[found](), examples, regions, settings, overwrite, terminal)
+        return
     if found == "image":
         from anodiff.cli.image_fit import fit_images
 
@@ -107,6 +132,15 @@ def fit(
     facts = learnt(detector, output)
     terminal.give(facts)
     terminal.show(*in_words(facts))
+
+
+def refuse_of_generators(**given: Any) -> None:
+    """Refuse the first option that a generator does not have."""
+    from anodiff.types import Misfit
+
+    for name, value in given.items():
+        if told(value):
+            raise Misfit(f"--{name.replace('_', '-')} is for detectors, and --generator makes none; leave it out.")
 
 
 def learn(detector: "Detector", data: Any, examples: str | None, drop: list[str], terminal: Terminal) -> None:

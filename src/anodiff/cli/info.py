@@ -40,9 +40,14 @@ def installed() -> dict[str, Any]:
 
 def of_model(path: Path) -> dict[str, Any]:
     """What a saved model says of itself."""
-    from anodiff.saving import load_detector
+    from anodiff.detect import Detector
+    from anodiff.saving import load
 
-    detector = load_detector(path)
+    detector = load(path)
+    if not isinstance(detector, Detector):
+        from anodiff.cli.generator_fit import of_generator
+
+        return {"model": str(path), "generator": True, **of_generator(detector)}
     if detector.kind_ == "image":
         from anodiff.cli.image_info import of_image_model
 
@@ -84,6 +89,11 @@ def _installed_in_words(facts: dict[str, Any]) -> list[Any]:
 
 
 def _model_in_words(facts: dict[str, Any]) -> list[Any]:
+    if facts.get("generator"):
+        from anodiff.cli.generator_fit import in_words as of_generator_in_words
+
+        head = f"[bold]{inert(facts['model'])}[/]: a generator of anomalies in {facts['modality']} data"
+        return [head, *of_generator_in_words(facts)]
     if facts.get("modality") == "image":
         from anodiff.cli.image_info import in_words as of_images_in_words
 

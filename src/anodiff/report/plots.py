@@ -38,7 +38,7 @@ def score_plot(scores: JSON, threshold: float, of: str = "rows") -> str:
     axes.set_xlabel("score")
     axes.set_ylabel(f"share of {of}")
     axes.legend(frameon=False, loc="upper right" if data is None else "upper center")
-    return _uri(figure)
+    return uri(figure)
 
 
 def calibration_plot(points: Sequence[JSON], rate: float, of: str = "rows") -> str:
@@ -71,7 +71,7 @@ def calibration_plot(points: Sequence[JSON], rate: float, of: str = "rows") -> s
     axes.set_xlabel("wanted false-alarm rate")
     axes.set_ylabel(f"{of} that raise an alarm")
     axes.legend(frameon=False, loc="lower right")
-    return _uri(figure)
+    return uri(figure)
 
 
 def _bars(axes: Axes, counts: np.ndarray, colours: list[str], label: str) -> None:
@@ -91,7 +91,8 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _uri(figure: Figure) -> str:
+def uri(figure: Figure) -> str:
+    """A figure as an address that a page can hold."""
     page = io.BytesIO()
     figure.savefig(page, format="svg", metadata={"Date": None}, transparent=True)
     return "data:image/svg+xml;base64," + base64.b64encode(page.getvalue()).decode()

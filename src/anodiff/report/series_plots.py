@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anodiff.explain.blame import FAR, out_of_band
-from anodiff.report.plots import _uri as uri
+from anodiff.report.plots import uri
 from anodiff.report.series_axes import (
     ALARM,
     EVENT,

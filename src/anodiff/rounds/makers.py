@@ -9,6 +9,9 @@ from typing import Any
 
 from anodiff.prepare import Kind
 
+WEAKEST = 0.3
+"""The least strength of what is made by hand, where the maker has one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ground:
@@ -38,4 +41,16 @@ class Maker:
     of_examples: bool = False
 
 
-MAKERS: Mapping[Kind, Mapping[str, Maker]] = {"tabular": {}, "series": {}, "image": {}}
+def makers(kind: Kind) -> Mapping[str, Maker]:
+    """Those of a kind of data, by name."""
+    if kind == "image":
+        from anodiff.rounds.image_makers import IMAGE_MAKERS
+
+        return IMAGE_MAKERS
+    if kind == "series":
+        from anodiff.rounds.series_makers import SERIES_MAKERS
+
+        return SERIES_MAKERS
+    from anodiff.rounds.table_makers import TABLE_MAKERS
+
+    return TABLE_MAKERS

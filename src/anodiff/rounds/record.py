@@ -1,7 +1,8 @@
 """What rounds found: facts for whoever shows them, and a sentence for whoever is in a hurry."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from anodiff.metrics.ranking import Interval
@@ -108,6 +109,9 @@ class Rounds:
             "facts": self.facts,
         }
 
-    def only(self, count: int) -> "Rounds":
-        """The first so many rounds."""
-        return replace(self, rounds=self.rounds[:count])
+    def report(self, path: str | Path) -> Path:
+        """Write the rounds as one html page, with a contact sheet of what was made."""
+        from anodiff.report.rounds_render import report_rounds
+
+        Path(path).write_text(report_rounds(self), encoding="utf-8")
+        return Path(path)
