@@ -1,6 +1,7 @@
 """`anodiff fit`: normal data in, a model folder out."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,7 +108,11 @@ def fit(
 
         of_rows = {name: kind(text) for name, text in pairs(kinds, "--kind").items()}
         refuse_of_generators(recipe=recipe != "auto", set=changes, rate=rate, budget=budget, drop=drop, per_day=per_day)
-        given = {"image": pictured.modality, "series": asked.modality, "tabular": partial(Tabular, of_rows or None)}
+        given: dict[str, Callable[[], Any]] = {
+            "image": pictured.modality,
+            "series": asked.modality,
+            "tabular": partial(Tabular, of_rows or None),
+        }
         fit_generator(data, output, given[found](), examples, regions, settings, overwrite, terminal)
         return
     if found == "image":
