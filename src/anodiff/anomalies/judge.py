@@ -22,9 +22,10 @@ from anodiff.alarms.base import finite
 from anodiff.alarms.conformal import Conformal
 from anodiff.alarms.tail import FEWEST_NORMALS, Tail
 from anodiff.made import Judgement
+from anodiff.metrics.change import region_agreement
 from anodiff.metrics.neighbours import ROUNDING, nearest, nearest_each_other, pair_of_features, spread
 from anodiff.metrics.two_sample import detectability, energy_test
-from anodiff.types import JSON, Misfit, Scores, Unreadable
+from anodiff.types import JSON, Misfit, Scores
 
 IMPLAUSIBLE = "implausible as a whole"
 NOT_ABNORMAL = "not abnormal enough"
@@ -32,10 +33,9 @@ OUTSIDE = "changed outside its region"
 COPIED = "a copy of an example"
 REPEATED = "a copy of another"
 
-VISIBLE = 0.1
-"""A cell changed visibly where it changed by more than this share of what changes amount to (`visible`)."""
-
 NEIGHBOURS = 5
+DENSEST = 0.1
+"""Of the usual distance to the neighbours: normals that lie closer count as no closer than that."""
 MOST = 2000
 FEWEST_TOLD_APART = 8
 FEW = 10
@@ -84,7 +84,8 @@ class Judge:
         plausible, rare = plausibility(*whole, p_value=self.p_value)
         abnormal = Conformal().fit(finite(odd[0], "evidence of normals", 1)).p_value(finite(odd[1], "evidence"))
         wanted = finite(wanted, "wanted p-values")
-        inside, kept = agreement(change, region, len(wanted))
+        none = np.ones(len(wanted))
+        inside, kept = (none, none) if change is None else region_agreement(change, region)
         novel, copied, repeated = novelty(*looks, share=self.novelty)
         counts = [len(each) for each in (plausible, abnormal, wanted, inside, novel)]
         if len(set(counts)) > 1:
@@ -159,49 +160,11 @@ def reachable(wanted: Scores, n: int) -> Scores:
     return np.asarray(np.maximum(np.ceil(wanted * (n + 1) - 1e-9), 1) / (n + 1))
 
 
-def visible(change: np.ndarray) -> np.ndarray:
-    r"""Which cells changed visibly, of any shape: by more than a tenth of what the changes amount to,
-
-    .. math:: |\Delta_i| > \tfrac{1}{10} \, \sum_j |\Delta_j|^3 \big/ \sum_j \Delta_j^2 .
-
-    Their mean is weighed by their squares, so that it is that of the few cells that changed, however many others were
-    rounded, and no single cell's. It looks at no region.
-
-    >>> visible(np.array([0.001, 0.001, 0.4, 0.5, 0.02])).tolist()
-    [False, False, True, True, False]
-    """
-    size = np.abs(np.asarray(change, dtype=np.float64))
-    most = size.max(initial=0.0)
-    if not most > 0:
-        return np.zeros(size.shape, dtype=bool)
-    size = size / most
-    return np.asarray(size > VISIBLE * (size**3).sum() / (size**2).sum())
-
-
-def agreement(
-    change: Sequence[np.ndarray] | np.ndarray | None, region: Sequence[np.ndarray] | np.ndarray, n: int
-) -> tuple[Scores, Scores]:
-    """Of n items: overlap of region and visible change, and the share of that change that lies in the region.
-
-    Where nothing changed visibly, or nothing was there before, nothing lies outside.
-
-    Raises:
-        Unreadable: shapes differ.
-    """
-    if change is None:
-        return np.ones(n), np.ones(n)
-    if len(change) != len(region):
-        raise Unreadable(f"{len(change)} changes and {len(region)} regions; give one of each for every made item.")
-    return tuple(
-        np.array([_agree(c, r, i) for i, (c, r) in enumerate(zip(change, region, strict=True))]).reshape(-1, 2).T
-    )
-
-
 def novelty(real: np.ndarray, made: np.ndarray, share: float = 0.1) -> tuple[Scores, np.ndarray, np.ndarray]:
     """How far made items `(m, g)` lie from the nearest real `(k, g)` or other made one, and which are copies.
 
     Distances are in those of real items to their nearest. Of two made items that are alike the later one is the copy.
-    Where real items are mostly the same, nothing is a copy.
+    Where 10 real items or more are mostly the same, nothing is a copy.
 
     Returns:
         Distances `(m,)`, whether each is a copy of a real item, and of an earlier made one.
@@ -216,11 +179,11 @@ def novelty(real: np.ndarray, made: np.ndarray, share: float = 0.1) -> tuple[Sco
     real, made = (real - real.mean(0)) / unit, (made - real.mean(0)) / unit
     example = nearest(made, real)[0][:, 0]
     usual = float(np.median(nearest_each_other(real)[0])) if len(real) > 2 else float(np.median(example))
-    if not usual > ROUNDING:
-        return np.ones(len(made)), np.zeros(len(made), dtype=bool), np.zeros(len(made), dtype=bool)
-    copied = example < share * usual
+    within = share * usual if usual > ROUNDING else ROUNDING if len(real) < FEW else -1.0
     other = nearest_each_other(made)[0][:, 0] if len(made) > 1 else example
-    return np.minimum(example, other) / usual, copied, _repeated(made, share * usual)
+    apart = np.minimum(example, other)
+    novel = apart / usual if usual > ROUNDING else (apart > within).astype(float)
+    return novel, example < within, _repeated(made, within)
 
 
 def _remoteness(normals: np.ndarray, made: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -230,23 +193,12 @@ def _remoteness(normals: np.ndarray, made: np.ndarray) -> tuple[np.ndarray, np.n
     k = min(NEIGHBOURS, len(normals) // 10)
     (near, at), (far, to) = nearest_each_other(normals, k), nearest(made, normals, k)
     own = near.mean(1)
-    own = np.maximum(own, max(VISIBLE * float(np.median(own)), ROUNDING))
+    own = np.maximum(own, max(DENSEST * float(np.median(own)), ROUNDING))
     return near.mean(1) / own[at].mean(1), far.mean(1) / own[to].mean(1)
 
 
 def _thin(n: int) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, min(n, MOST)).astype(int))
-
-
-def _agree(change: np.ndarray, region: np.ndarray, i: int) -> tuple[float, float]:
-    change, region = np.asarray(change, dtype=np.float64), np.asarray(region, dtype=bool)
-    if change.shape != region.shape:
-        raise Unreadable(f"change {i} is {change.shape} and its region {region.shape}; give both in the item's layout.")
-    if not np.isfinite(change).all():
-        raise Unreadable(f"change {i} holds NaN or infinity; give 0 where a cell is as it was.")
-    seen = visible(change)
-    both, either = int((seen & region).sum()), int((seen | region).sum())
-    return both / either if either else 1.0, both / int(seen.sum()) if seen.any() else 1.0
 
 
 def _repeated(made: np.ndarray, within: float) -> np.ndarray:
