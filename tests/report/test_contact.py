@@ -12,7 +12,6 @@ from anodiff.report import contact_pictures
 from anodiff.report.contact import contact_sheet, sheet, shown, sort_of
 from anodiff.report.contact_pictures import SIDE
 from anodiff.report.contact_rows import _said
-from anodiff.report.contact_series import spans_of
 from anodiff.report.plots import ALARM
 from anodiff.types import Misfit
 
@@ -145,11 +144,6 @@ def test_of_wide_tables_the_columns_that_changed_are_drawn():
 def test_values_are_short():
     said = [_said(v) for v in (66_700.0, 0.00001234, "Saarbruecken", None, float("nan"), 7, True)]
     assert said == ["6.67e4", "1.23e-5", "Saarbrue\N{HORIZONTAL ELLIPSIS}", "missing", "missing", "7", "True"]
-
-
-def test_spans_are_half_open():
-    assert spans_of(np.array([1, 1, 0, 1], bool)) == [(0, 2), (3, 4)]
-    assert spans_of(np.zeros(3, bool)) == []
 
 
 def test_nothing_cannot_be_shown():

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from anodiff.data.made_files import spans_of
 from anodiff.report.contact import Shown
 from anodiff.report.series_axes import ALARM, EVENT, EXPECTED, INK, SOFT
 
@@ -82,16 +83,6 @@ def _draw(axes: Axes, made: np.ndarray, region: np.ndarray, names: Sequence[str]
     axes.set_yticks(np.arange(len(ticks)) + 0.45, [tick[:14] for tick in ticks], fontsize=7)
     axes.tick_params(labelsize=7, length=2, colors=SOFT)
     axes.set_xlim(begin - 1, end)
-
-
-def spans_of(inside: np.ndarray) -> list[tuple[int, int]]:
-    """Where a mask `(T,)` is True: first and, exclusive, last instants.
-
-    >>> spans_of(np.array([0, 1, 1, 0, 1], bool))
-    [(1, 3), (4, 5)]
-    """
-    edges = np.flatnonzero(np.diff(np.r_[False, np.asarray(inside, bool), False].astype(int)))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 def _values(series: Any) -> np.ndarray:
