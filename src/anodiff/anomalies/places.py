@@ -20,6 +20,7 @@ from torch.nn.functional import grid_sample
 
 from anodiff.anomalies.where import Blobs, Boxes, Strokes, Where, away, to_piece, uniform
 from anodiff.diffusion.sources import gradient_noise
+from anodiff.made import one_of_these
 from anodiff.types import Mask, Misfit
 
 FEW = 2.0
@@ -281,9 +282,7 @@ def image_place(name: str, size: tuple[float, float] | None = None) -> Where:
     Raises:
         Misfit: there is no such place, or the size is no share.
     """
-    if name not in IMAGE_PLACES:
-        raise Misfit(f"where is {name!r}, which images do not have; choose one of {', '.join(IMAGE_PLACES)}.")
-    place = IMAGE_PLACES[name]
+    place = IMAGE_PLACES[one_of_these("where", name, list(IMAGE_PLACES), "images")]
     return place() if size is None else place(share=checked_share(size))
 
 
