@@ -85,7 +85,7 @@ class Judge:
         abnormal = Conformal().fit(finite(odd[0], "evidence of normals", 1)).p_value(finite(odd[1], "evidence"))
         wanted = finite(wanted, "wanted p-values")
         none = np.ones(len(wanted))
-        inside, kept = (none, none) if change is None else region_agreement(change, region)
+        inside, kept = (none, none) if change is None else region_agreement(list(change), list(region))
         novel, copied, repeated = novelty(*looks, share=self.novelty)
         counts = [len(each) for each in (plausible, abnormal, wanted, inside, novel)]
         if len(set(counts)) > 1:

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial.distance import pdist
 
+from anodiff.metrics.against import DRAWS, auroc_interval
 from anodiff.metrics.change import region_agreement
 from anodiff.metrics.neighbours import as_features, nearest, pair_of_features, spread
-from anodiff.metrics.ranking import Interval, auroc, proportion
+from anodiff.metrics.ranking import Interval, proportion
 from anodiff.metrics.two_sample import NAMES, detectability, energy_test
 from anodiff.types import Scores, Unreadable
 
-DRAWS = 1000
 BLOCK = 100
 FEWEST = 8
 TINY = 1e-12
@@ -83,9 +83,9 @@ def frechet_distance(real: np.ndarray, made: np.ndarray) -> float:
         Unreadable: fewer than 2 items, other features, or numbers that are not finite.
     """
     x, y = pair_of_features(real, made, NAMES, (2, 2))
-    # the singular values of A B^T are the roots of the eigenvalues of C C', where C = A^T A and C' = B^T B
-    a, b = (np.linalg.qr((each - each.mean(0)) / np.sqrt(len(each) - 1), mode="r") for each in (x, y))
-    together = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    # with C = A^T A and C' = B^T B the singular values of A B^T are the roots of the eigenvalues of C C'
+    a, b = (_triangle(each) for each in (x, y))
+    together = np.linalg.norm(a @ b.T, "nuc")
     between = ((x.mean(0) - y.mean(0)) ** 2).sum()
     return float(max(between + (a**2).sum() + (b**2).sum() - 2 * together, 0.0))
 
@@ -207,23 +207,8 @@ def told_by(score: Callable[[Any], Scores], real: Any, made: Any, draws: int = D
     return auroc_interval(np.asarray(score(real)), np.asarray(score(made)), draws, seed)
 
 
-def auroc_interval(normal: Scores, abnormal: Scores, draws: int = DRAWS, seed: int = 0) -> Interval:
-    """AUROC of scores `(n,)` of normal against `(m,)` of abnormal items; 95 % bootstrap interval over both.
-
-    Raises:
-        Unreadable: there are none, or they are not finite.
-    """
-    labels = np.repeat([0, 1], [len(normal), len(abnormal)])
-    value = auroc(labels, np.concatenate([normal, abnormal]))
-    low, high = np.sort(normal), np.asarray(abnormal)
-    random = np.random.default_rng(seed)
-    drawn = np.empty(draws)
-    for i in range(draws):
-        again = low[np.sort(random.integers(len(low), size=len(low)))]
-        some = high[random.integers(len(high), size=len(high))]
-        below = np.searchsorted(again, some, side="left") + np.searchsorted(again, some, side="right")
-        drawn[i] = below.mean() / (2 * len(low))
-    return Interval(value, float(np.quantile(drawn, 0.025)), float(np.quantile(drawn, 0.975)))
+def _triangle(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.qr((x - x.mean(0)) / np.sqrt(len(x) - 1), mode="r"))
 
 
 def _discrepancy(x: np.ndarray, y: np.ndarray) -> float:

@@ -1,0 +1,133 @@
+"""Made items held against normals: whole ones, or the stretches of a series that were changed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from anodiff.explain.place import ROWS
+from anodiff.made import Made
+from anodiff.metrics.against import DRAWS, SIDES, Against
+from anodiff.metrics.ranking import Interval
+from anodiff.stress.curve import Spot
+from anodiff.types import Unreadable
+
+Score = Callable[[Any], np.ndarray]
+"""From items, or from one series, to one score each; higher is more abnormal."""
+
+FEWEST = 8
+"""Items at a place below which nothing is said of it."""
+SHIFTS = 8
+"""Normal stretches that each changed one is held against."""
+
+
+class Items:
+    """Made items against all held-out ones. `Spans` does the same of stretches of series."""
+
+    def __init__(self, kind: str, score: Score, X: Any, rate: float, seed: int) -> None:
+        self.kind = kind
+        self.score, self.X, self.rate, self.seed = score, X, rate, seed
+        self.against: Against | None = None
+        self.normals = 0
+        self.said: dict[tuple[int, int], list[tuple[float, bool]]] = {}
+        self.where: dict[tuple[int, int], list[str]] = {}
+
+    def held_against(self, made: Made, number: int) -> tuple[Interval, Interval]:
+        """AUROC and share found of made items, the number-th of their kind, place and size."""
+        against, scores = self._against(made, number), self._scores(made)
+        for i, (standing, found) in enumerate(zip(*against.standing(scores), strict=True)):
+            self.said.setdefault((number, i), []).append((float(standing), bool(found)))
+            self.where.setdefault((number, i), spots_of(self.kind, made, i))
+        return against.of(scores)
+
+    def spots(self) -> list[Spot]:
+        """By place in the item. Strengths of one anomaly count as one."""
+        each = {key: np.mean(pairs, axis=0) for key, pairs in self.said.items()}
+        found = []
+        for name in dict.fromkeys(name for names in self.where.values() for name in names):
+            here = np.array([pair for key, pair in each.items() if name in self.where[key]])
+            others = np.array([pair for key, pair in each.items() if name not in self.where[key]])
+            if len(here) >= FEWEST and len(others):
+                area, share = (_mean_interval(column, self.seed) for column in here.T)
+                found.append(Spot(name, len(here), area, share, float(others[:, 1].mean())))
+        return found
+
+    def _against(self, made: Made, number: int) -> Against:
+        if self.against is None:
+            self.against = Against(_each(self.score(self.X), "X"), self.rate, seed=self.seed)
+            self.normals = len(self.against.normals)
+        return self.against
+
+    def _scores(self, made: Made) -> np.ndarray:
+        return _each(self.score(made.data), "made items", len(made))
+
+
+class Spans(Items):
+    """The highest score where a series was changed, against stretches as long in the same series before it was."""
+
+    def __init__(self, kind: str, score: Score, X: Any, rate: float, seed: int) -> None:
+        super().__init__(kind, score, X, rate, seed)
+        self.number = -1
+
+    def _against(self, made: Made, number: int) -> Against:
+        if self.against is None or number != self.number:
+            random = np.random.default_rng([self.seed, number])
+            before = [self._instants(series) for series in (made.data if made.normal is None else made.normal)]
+            spans = [_shifted(_touched(region), random) for region in made.region]
+            highest = [scores[span].max() for scores, shifts in zip(before, spans, strict=True) for span in shifts]
+            self.against, self.number = Against(np.array(highest), self.rate, seed=self.seed), number
+            self.normals = min(self.normals or len(highest), len(highest))
+        return self.against
+
+    def _scores(self, made: Made) -> np.ndarray:
+        pairs = zip(made.data, made.region, strict=True)
+        return np.array([self._instants(series)[_touched(region)].max() for series, region in pairs])
+
+    def _instants(self, series: Any) -> np.ndarray:
+        return _each(self.score(series), "a series", len(series))
+
+
+def spots_of(kind: str, made: Made, i: int) -> list[str]:
+    """Where the i-th made item was changed: the ninth of a picture, channels, columns; nothing where there is one."""
+    region = np.asarray(made.region[i], dtype=bool)
+    if not region.any():
+        return []
+    if kind == "image":
+        (down, across), (height, width) = np.nonzero(region), region.shape
+        row = 3 * int(down.min() + down.max() + 1) // (2 * height)
+        return [ROWS[row][3 * int(across.min() + across.max() + 1) // (2 * width)]]
+    item, what = (made.data, "column") if kind == "tabular" else (made.data[i], "channel")
+    touched = np.atleast_1d(region if kind == "tabular" else region.reshape(len(region), -1).any(0))
+    columns = list(getattr(item, "columns", ()))
+    names = columns if len(columns) == len(touched) else range(len(touched))
+    return [f"{what} {names[j]}" for j in np.flatnonzero(touched)] if len(touched) > 1 else []
+
+
+def _each(said: np.ndarray, of: str, n: int | None = None) -> np.ndarray:
+    said = said.reshape(-1) if said.ndim == 2 and said.shape[1] == 1 else said
+    if said.ndim != 1 or (n is not None and len(said) != n) or not np.isfinite(said).all():
+        wanted = "" if n is None else f", {n} in all"
+        raise Unreadable(
+            f"scores of {of} have shape {said.shape}; a detector gives one finite number for each{wanted}."
+        )
+    return said
+
+
+def _touched(region: Any) -> np.ndarray:
+    """The instants that were changed; of nothing, all."""
+    cells = np.asarray(region, dtype=bool)
+    marked = np.atleast_1d(cells.reshape(len(cells), -1).any(1))
+    return np.flatnonzero(marked) if marked.any() else np.arange(len(marked))
+
+
+def _shifted(region: Any, random: np.random.Generator) -> list[np.ndarray]:
+    """The instants of stretches like the one that was changed, elsewhere in the series."""
+    touched = _touched(region)
+    room = len(np.asarray(region)) - int(touched[-1] - touched[0])
+    return [touched - touched[0] + start for start in random.integers(room, size=SHIFTS)]
+
+
+def _mean_interval(values: np.ndarray, seed: int) -> Interval:
+    again = values[np.random.default_rng(seed).integers(len(values), size=(DRAWS, len(values)))].mean(1)
+    low, high = (float(v) for v in np.quantile(again, SIDES))
+    return Interval(float(values.mean()), low, high)
