@@ -33,6 +33,8 @@ Odd = Callable[[Tensor, Mask], Tensor]
 """How odd pictures `(B, C, S, S)` are in their regions `(B, S, S)`, `(B,)`."""
 Way = tuple[Fill, float]
 """A fill and its largest amount."""
+Ways = Callable[[list[int]], Way]
+"""Of items, by their numbers."""
 
 
 @dataclass
@@ -82,14 +84,14 @@ def likened(painter: Denoiser, known: Denoiser) -> Way:
 
 
 def painted(
-    x: Tensor, region: Mask, way: Way, odd: Odd, strength: Tensor, farthest: float, crop: int, seed: int
+    x: Tensor, region: Mask, ways: Ways, odd: Odd, strength: Tensor, farthest: float, crop: int, seed: int
 ) -> Painted:
     """Pictures of which each has an anomaly of its strength in its region.
 
     Args:
         x: Normal pictures `(n, C, S, S)`.
         region: Where, `(n, S, S)`.
-        way: What is put there.
+        ways: What is put there.
         odd: How odd that is.
         strength: `(n,)`; 0 is a draw of what is normal.
         farthest: How odd strength 1 is.
@@ -100,7 +102,7 @@ def painted(
     found = Painted.blank(x)
     for batch in alike(cutouts):
         here, mine = region[batch], [cutouts[i] for i in batch]
-        found.put(batch, _batch(x[batch], here, mine, way, odd, strength[batch], farthest, seed + batch[0]))
+        found.put(batch, _batch(x[batch], here, mine, ways(batch), odd, strength[batch], farthest, seed + batch[0]))
     return found
 
 

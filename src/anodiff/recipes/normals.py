@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_max_pool2d
+from torch.nn.functional import adaptive_max_pool2d, max_pool2d
 
 from anodiff.anomalies.where import Blobs
 from anodiff.recipes.glance import MIRRORS, Glance, within, worst
@@ -20,6 +20,8 @@ from anodiff.types import Mask, Scores
 FEW = 150
 """Of fewer pictures, each is judged by a glance of the others; of more, a third is held out."""
 TURNS = 3
+NEAR = 2
+"""Cells around a region that are not judged as its surroundings."""
 HELD = 150
 """Pictures that are held out at most."""
 
@@ -90,8 +92,11 @@ def mirrored(picture: np.ndarray, few: bool) -> list[Tensor]:
 
 
 def whole_look(seen: Tensor, region: Mask) -> np.ndarray:
-    """What pictures are like apart from their regions `(B, S, S)`: mean and spread of features, `(B, 2 d)`."""
-    outside = (~_cells(region, seen)).float()[:, None]
+    """What pictures are like apart from their regions `(B, S, S)`: mean and spread of features, `(B, 2 d)`.
+
+    Cells beside a region see it too, and are left out where others remain.
+    """
+    outside = (~_beside(_cells(region, seen))).float()[:, None]
     count = outside.sum((2, 3)).clamp(min=1)
     mean = (seen * outside).sum((2, 3)) / count
     square = (seen.square() * outside).sum((2, 3)) / count
@@ -103,6 +108,13 @@ def region_look(seen: Tensor, region: Mask) -> np.ndarray:
     inside = _cells(region, seen).float()[:, None]
     found = (seen * inside).sum((2, 3)) / inside.sum((2, 3)).clamp(min=1)
     return np.asarray(found.double().numpy())
+
+
+def _beside(cells: Tensor) -> Tensor:
+    """Cells `(B, h, w)` and their neighbours, of items where at least half of all remains."""
+    wide = max_pool2d(cells.float()[:, None], 2 * NEAR + 1, 1, NEAR)[:, 0] > 0
+    room = wide.flatten(1).float().mean(1) <= 0.5
+    return torch.where(room[:, None, None], wide, cells)
 
 
 def _cells(region: Mask, seen: Tensor) -> Tensor:

@@ -12,16 +12,19 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from anodiff.anomalies.fewshot import Examples, widened
 from anodiff.anomalies.where import Blobs, Boxes, Strokes, Where
 from anodiff.data.crops import crops
 from anodiff.diffusion.infilling import Cellwise, Infilling
 from anodiff.diffusion.masked import masked_loss
 from anodiff.diffusion.noise import VE, Schedule
+from anodiff.nets.lowrank import adapted
 from anodiff.nets.mlp import seeded
 from anodiff.nets.unet2d import UNet2d
 from anodiff.training import Loss, Step, levels, one_thread, train
@@ -34,6 +37,7 @@ WHOLLY = 0.15
 """The share of crops that are hidden as a whole."""
 LEAST = 1e-3
 """Least variance of pixels."""
+FEWSHOT = ("adapt", "redraw")
 TIMED = 6
 """Steps that are timed where time is short; the first is not counted."""
 
@@ -49,6 +53,9 @@ class Studio:
         batch: Crops per step.
         steps: Of training.
         lr: The highest learning rate.
+        lessons: Steps of training on known anomalies.
+        rank: Of what is learnt from them.
+        fewshot: What is made of them: "adapt" paints what is like them, "redraw" draws one of them and paints it over.
 
     Raises:
         Misfit: a crop is no multiple of 16, or another number is below 1.
@@ -60,12 +67,17 @@ class Studio:
     batch: int = 24
     steps: int = 2500
     lr: float = 1e-3
+    lessons: int = 600
+    rank: int = 8
+    fewshot: str = "adapt"
 
     def __post_init__(self) -> None:
-        for name in ("crop", "width", "depth", "batch", "steps"):
+        for name in ("crop", "width", "depth", "batch", "steps", "lessons", "rank"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise Misfit(f"{name} is {value!r}; give a whole number from 1.")
+        if self.fewshot not in FEWSHOT:
+            raise Misfit(f"fewshot is {self.fewshot!r}; choose one of {', '.join(FEWSHOT)}.")
         if self.crop % self.step:
             raise Misfit(f"crop is {self.crop} pixels; give a multiple of {self.step}, such as {4 * self.step}.")
 
@@ -168,3 +180,31 @@ def _within(seconds: float, studio: Studio, made: Infilling, pictures: Sequence[
 
 def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def acquainted(normal: Infilling, kinds: int, rank: int, seed: int) -> Infilling:
+    """A copy of a painter that can be told one of so many kinds; untrained it paints as before, whatever it is told."""
+    made = adapted(normal, rank, seed)
+    told = cast(UNet2d, made.net).told
+    told.labels = nn.Embedding(kinds + 1, told.width)
+    nn.init.zeros_(told.labels.weight)
+    return made
+
+
+def meet(studio: Studio, normal: Infilling, examples: Examples, seed: int) -> Generator[Step, None, Infilling]:
+    """Train adapters and class tokens of a painter on known anomalies: yields steps, returns a painter of them.
+
+    Only what is in their regions counts.
+    """
+    made = acquainted(normal, len(examples.names), studio.rank, seed)
+    generator = _generator(seed)
+
+    def loss(which: Tensor, generator: torch.Generator) -> Tensor:
+        x, region, label = examples.crops(len(which), studio.crop, generator)
+        gone = widened(region, generator)
+        return hidden_loss(made, x, gone, BETWEEN, generator, region, label=label)
+
+    batches = (torch.arange(studio.batch) for _ in range(studio.lessons))
+    with one_thread():
+        yield from train(made, loss, batches, studio.lessons, generator, studio.lr)
+    return made
