@@ -61,12 +61,12 @@ def fit_incomplete(x: Batch, known: Mask, schedule: object, rounds: int = 6) -> 
     for left in range(0 if known.all() else rounds, 0, -1):
         filled = conditional_mean(gaussian, x.double(), known).to(x.dtype)
         if left > 1:
-            drawn = filled + _doubt(gaussian, known, generator).to(x.dtype)
+            drawn = filled + doubt(gaussian, known, generator).to(x.dtype)
             gaussian = Gaussian.fit(drawn, schedule, shrinkage(*x.shape))  # type: ignore[arg-type]
     return gaussian, filled
 
 
-def _doubt(gaussian: Gaussian, known: Mask, generator: torch.Generator) -> Tensor:
+def doubt(gaussian: Gaussian, known: Mask, generator: torch.Generator) -> Tensor:
     """A draw of what is unknown `(n, d)` about its conditional mean: a row of the Gaussian less its own mean."""
     white = torch.randn(known.shape, generator=generator, dtype=torch.float64)
     values, vectors, rest = (v.to(white) for v in (gaussian.values + RIDGE, gaussian.vectors, gaussian.rest + RIDGE))
