@@ -18,16 +18,17 @@ from anodiff.data.summary import columns
 from anodiff.data.table import Table
 from anodiff.diffusion.fill import fit_incomplete
 from anodiff.explain import Explanation, explain
+from anodiff.lessons_tables import Lesson, taught
 from anodiff.metrics.ranking import agreement
 from anodiff.model import Model
-from anodiff.prepare import alone_rows, check_rows, chosen_modality, known_anomalies, sketch
+from anodiff.prepare import alone_rows, check_abnormal, check_rows, chosen_modality, known_anomalies, sketch
 from anodiff.recipes.build import Silent, schedule
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.hurry import hurried
 from anodiff.recipes.learn import Given, Learnt, learn
 from anodiff.recipes.schema import Recipe, bibtex, recipe
 from anodiff.scores.combine import Hybrid, Panel
-from anodiff.settings import Settings, check_settings
+from anodiff.settings import LEAST_ROWS, Settings, check_settings
 from anodiff.types import JSON, Misfit, Scores, Unreadable
 
 ROWS = 16_384
@@ -39,10 +40,12 @@ class TableDetector(Settings):
     Attributes:
         whole_: The fitted parts, whatever the budget.
         calibration_: What alarms count, from which any budget's alarms follow.
+        alone_: The rows of fit, encoded and filled as if each were left out; None in a model that was loaded.
         n_features_in_: Number of columns.
     """
 
     cache_: tuple[int | None, Model, Counted]
+    alone_: torch.Tensor | None = None
 
     def fit(self, X: Any, y: Any = None, *, examples: Any = None) -> Self:
         """Learn normal rows `X`; `y` is ignored, `examples` are a handful of known anomalies.
@@ -63,6 +66,7 @@ class TableDetector(Settings):
         table, seen = sample(X, self.max_rows, int(self.seed))
         bare, alone, x = laid_out(chosen, self.modality, table)
         known = None if examples is None else known_anomalies(bare, examples)
+        check_abnormal(known, x)
         given = Given(x, alone, known, cast(Any, self.contamination))
         try:
             if self.max_seconds is not None:
@@ -80,6 +84,41 @@ class TableDetector(Settings):
             "examples": 0 if known is None else len(known),
         }
         self._finish(told(bare, learnt, facts), calibration_of(learnt))
+        self.alone_ = alone
+
+    def teach(self, examples: Any, regions: Any = None, *, normals: Any = None, weights: Any = None) -> Self:
+        """A copy that has learnt known anomalies, all that it is to know of, without fitting anything anew.
+
+        Its scores are weighed by what they see, and the likeness stands beside them, as by `fit(X, examples=)`. Examples
+        that weigh less than the others were made: they count for less, and for nothing where alarms are placed.
+
+        Args:
+            examples: Known anomalies, real or made, rows like those of fit.
+            regions: Not of tables, whose rows are judged as a whole.
+            normals: Normal rows that were not learnt from: scores are weighed and alarms counted by them. Needed where
+                the rows of fit are no longer at hand, in a loaded model of more than 10,000; then `decision_scores_`
+                are those of `normals`.
+            weights: `(k,)`, how much each example counts beside the others; all alike by default.
+
+        Raises:
+            Unreadable: examples or normals have no rows, other columns, or examples are all among the normal rows.
+            Misfit: weights are not one for each, 0 or more; or normals are needed and none were given.
+        """
+        check_is_fitted(self, "model_")
+        if regions is not None:
+            raise Misfit("regions are masks of pictures, and the data is judged as tabular; leave regions out.")
+        known = known_anomalies(self.whole_, examples)
+        others = None if normals is None else self.whole_.prepare(normals).x
+        if others is not None and len(others) < LEAST_ROWS:
+            raise Unreadable(
+                f"normals has {len(others)} rows; give at least {LEAST_ROWS}, better 100, or leave it out."
+            )
+        for rows in (self.alone_, others):
+            check_abnormal(known, rows)
+        found = type(self)(**self.get_params(deep=False))
+        found._finish(*taught(self.whole_, self.calibration_, Lesson(known, weights, self.alone_, others)))
+        found.alone_ = self.alone_
+        return found
 
     def calibrate(self, X: Any) -> Self:
         """Count normals `X` that were not learnt from, instead of the left-out rows of `fit`.

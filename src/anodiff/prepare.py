@@ -1,5 +1,6 @@
 """From what a user gives to rows that a recipe can learn from."""
 
+import warnings
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
@@ -73,6 +74,23 @@ def known_anomalies(model: Model, examples: object) -> torch.Tensor:
     if not len(x):
         raise Unreadable("examples has no rows; leave it out, or give known anomalies.")
     return x
+
+
+def check_abnormal(known: torch.Tensor | None, normal: torch.Tensor | None) -> None:
+    """Refuse known anomalies `(k, d)` that are all among the normal rows `(n, d)`; warn where some are.
+
+    Raises:
+        Unreadable: they are.
+    """
+    if known is None or normal is None:
+        return
+    rows = {row.tobytes() for row in normal.to(torch.float32).numpy()}
+    among = sum(row.tobytes() in rows for row in known.to(torch.float32).numpy())
+    if among == len(known):
+        raise Unreadable(f"all {among} examples are among the normal rows too; take them out of those.")
+    if among:
+        said = f"{among} of {len(known)} examples are among the normal rows too; take them out of those."
+        warnings.warn(said, UserWarning, stacklevel=3)
 
 
 def alone_rows(left: Encoded, encoded: Encoded, filler: Gaussian, x: torch.Tensor) -> torch.Tensor:

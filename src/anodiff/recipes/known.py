@@ -8,7 +8,8 @@ to the known anomalies. Both constants were chosen on the 26 development tables.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -26,12 +27,14 @@ from anodiff.scores.combine import Panel
 from anodiff.scores.likeness import Likeness
 from anodiff.scores.reconstruction import Residual
 from anodiff.scores.space import Inside
+from anodiff.types import Misfit
 
 SHARPNESS = 20.0
 PULL = 0.5
 FLOOR = 0.01
 """The floor of the likeness, as a share of the median squared distance of normals."""
 KNOWN, LIKENESS = "known", "likeness"
+MADE, RESEMBLANCE = "made", "resemblance"
 
 
 def strangers(recipe: Recipe) -> Recipe:
@@ -39,23 +42,46 @@ def strangers(recipe: Recipe) -> Recipe:
     return recipe.only(name for name, asked in recipe.scores.items() if asked.use != "likeness")
 
 
-def seen(left_out: Totals, known: Totals) -> dict[str, float]:
-    """Per score the mean share of normals `(n,)` that lie below a known anomaly `(k,)`, ties counted half."""
+def counted(weights: Any, count: int) -> np.ndarray:
+    """Weights `(k,)` of known anomalies over the largest; all 1 where none are given.
+
+    Raises:
+        Misfit: they are not one for each, 0 or more, and some above.
+
+    >>> counted([2, -1], 2)
+    Traceback (most recent call last):
+    ...
+    anodiff.types.Misfit: weights lie from -1 to 2; give numbers of 0 or more, and one above 0.
+    """
+    own = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
+    if own.shape != (count,):
+        given = f"{len(own)} weights" if own.ndim == 1 else f"weights of shape {own.shape}"
+        raise Misfit(f"{given} for {count} examples; give one for each, 1 for a real one, less for a made one.")
+    if not np.isfinite(own).all() or own.min() < 0 or own.max() <= 0:
+        raise Misfit(f"weights lie from {own.min():g} to {own.max():g}; give numbers of 0 or more, and one above 0.")
+    return own / own.max()
+
+
+def seen(left_out: Totals, known: Totals, weights: np.ndarray | None = None) -> dict[str, float]:
+    """Per score the mean share of normals `(n,)` that lie below a known anomaly `(k,)`, ties counted half.
+
+    The mean is over the known anomalies, by their weights `(k,)`.
+    """
     found = {}
     for name, normal in left_out.items():
         order = np.sort(normal)
         below, upto = (np.searchsorted(order, known[name], side=side) for side in ("left", "right"))
-        found[name] = float(np.mean(below + upto)) / (2 * len(order))
+        found[name] = float(np.average(below + upto, weights=weights)) / (2 * len(order))
     return found
 
 
-def weighed(recipe: Recipe, left_out: Totals, known: Totals) -> Recipe:
+def weighed(recipe: Recipe, left_out: Totals, known: Totals, weights: np.ndarray | None = None) -> Recipe:
     """The recipe with its voters and its reserve weighed by what they see; the weights add up to 1."""
     asked = (*recipe.voters, *recipe.reserve)
-    share = seen({name: left_out[name] for name in asked}, known)
+    share = seen({name: left_out[name] for name in asked}, known, weights)
     raw = {name: np.exp(SHARPNESS * (share[name] - max(share.values()))) for name in asked}
-    weights = {name: float(value / sum(raw.values())) for name, value in raw.items()}
-    scores = {k: s.model_copy(update={"weight": weights.get(k, s.weight)}) for k, s in recipe.scores.items()}
+    voices = {name: float(value / sum(raw.values())) for name, value in raw.items()}
+    scores = {k: s.model_copy(update={"weight": voices.get(k, s.weight)}) for k, s in recipe.scores.items()}
     return recipe.model_copy(update={"scores": scores})
 
 
@@ -70,37 +96,61 @@ class Parts:
     known: Totals
 
 
-def acquainted(parts: Parts, rows: Tensor, alone: Tensor) -> Parts:
+def acquainted(parts: Parts, rows: Tensor, alone: Tensor, weights: np.ndarray | None = None) -> Parts:
     """Add the likeness to the known anomalies `rows` `(k, d)`, each of which is judged without its own help.
 
-    `alone` `(n, d)` are the rows of fit, to be held against the known anomalies. A recipe that names no distance to
-    normal rows comes back as it is.
+    `alone` `(n, d)` are the rows of fit, to be held against the known anomalies. What weighs less than 1 was made: it
+    stands in a likeness of its own, which shares the pull, and the others alone are known. A recipe that names no
+    distance to normal rows stays as it is.
     """
-    recipe, panel, far = parts.recipe, parts.panel, parts.recipe.likeness
-    spec = recipe.denoisers.get(str(recipe.scores[far].of)) if far in recipe.scores else None
-    if far is None or not isinstance(spec, EmpiricalSpec):
+    weights = np.ones(len(rows)) if weights is None else weights
+    real = weights == 1
+    parts = replace(parts, known={name: raw[real] for name, raw in parts.known.items()})
+    if nearness(parts.recipe) is None:
         return parts
+    voice = float(weights[~real].mean()) if (~real).any() else 0.0
+    found = like(parts, rows[real], alone, (KNOWN, LIKENESS), PULL / (1 + voice), rows[real])
+    return like(found, rows[~real], alone, (MADE, RESEMBLANCE), PULL * voice / (1 + voice)) if voice else found
+
+
+def nearness(recipe: Recipe) -> EmpiricalSpec | None:
+    """The rows that the score of the recipe's `likeness` asks; None where there is no such score."""
+    far = recipe.likeness
+    spec = recipe.denoisers.get(str(recipe.scores[far].of)) if far in recipe.scores else None
+    return spec if isinstance(spec, EmpiricalSpec) else None
+
+
+def like(
+    parts: Parts, rows: Tensor, alone: Tensor, names: tuple[str, str], pull: float, own: Tensor | None = None
+) -> Parts:
+    """Add a denoiser of anomalies `rows` `(k, d)` and the likeness to them, by `names`.
+
+    Where they are the known ones themselves, `own`, each is judged without its own help; else known ones are said to
+    be no more like them than the median normal row.
+    """
+    recipe, panel, far = parts.recipe, parts.panel, str(parts.recipe.likeness)
+    spec, of = cast(EmpiricalSpec, nearness(recipe)), str(recipe.scores[far].of)
     alike = EmpiricalSpec(
         use="empirical", neighbours=1, references=max(10, len(rows)), transform=spec.transform, trim=0
     )
-    known = beside(panel[str(recipe.scores[far].of)], rows)
+    known = beside(panel[of], rows)
     floor = FLOOR * max(float(np.median(parts.left_out[far])), 1e-12)
-    settings = {"normal": recipe.scores[far].of, "known": KNOWN, "floor": floor}
-    asked = ScoreSpec(use="likeness", weight=PULL, settings=settings)
+    asked = ScoreSpec(use="likeness", weight=pull, settings={"normal": of, "known": names[0], "floor": floor})
     richer = recipe.model_copy(
-        update={"denoisers": {**recipe.denoisers, KNOWN: alike}, "scores": {**recipe.scores, LIKENESS: asked}}
+        update={"denoisers": {**recipe.denoisers, names[0]: alike}, "scores": {**recipe.scores, names[1]: asked}}
     )
-    ratio = Likeness(str(settings["normal"]), KNOWN, floor).of
+    ratio = Likeness(of, names[0], floor).of
     distance = Inside(Residual([20.0], power=0.0, spread=True))
-    among = torch.arange(len(rows)) if len(rows) > 1 else None
-    like = ratio(parts.left_out[far], raw_totals(distance, known, alone))
-    each = ratio(parts.known[far], raw_totals(distance, known, rows, among))
+    normal = ratio(parts.left_out[far], raw_totals(distance, known, alone))
+    each = np.full(len(parts.known[far]), np.median(normal))
+    if own is not None and len(own) > 1:
+        each = ratio(parts.known[far], raw_totals(distance, known, own, torch.arange(len(own))))
     return Parts(
         richer,
-        Panel({**{name: panel[name] for name in panel.denoisers}, KNOWN: known}),
-        {**parts.members, LIKENESS: score(asked, rows.shape[1], panel.schedule, 0)},
-        {**parts.left_out, LIKENESS: like},
-        {**parts.known, LIKENESS: each if len(rows) > 1 else np.full(1, np.median(like))},
+        Panel({**{name: panel[name] for name in panel.denoisers}, names[0]: known}),
+        {**parts.members, names[1]: score(asked, rows.shape[1], panel.schedule, 0)},
+        {**parts.left_out, names[1]: normal},
+        {**parts.known, names[1]: each},
     )
 
 

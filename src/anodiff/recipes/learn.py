@@ -84,7 +84,7 @@ class Tally:
 def learn(recipe: Recipe, given: Given, seed: int) -> Generator[Progress, None, Learnt]:
     """Carry out a recipe: yields progress, returns what was learnt."""
     recipe = strangers(recipe)
-    asked = (*recipe.voters, *(recipe.reserve if given.known is not None else ()))
+    asked = (*recipe.voters, *recipe.reserve)
     asked = (*asked, *(name for name in recipe.stand_ins if recipe.scores[name].stands_for in asked))
     final = recipe.only(asked)
     guarded = bool(recipe.guard) or given.contamination != 0
@@ -110,11 +110,16 @@ def learn(recipe: Recipe, given: Given, seed: int) -> Generator[Progress, None, 
     return Learnt(parts.recipe, parts.panel, hybrid, parts.left_out, parts.known, share, tally.losses)
 
 
-def informed(parts: Parts, rows: Tensor, alone: Tensor) -> Parts:
-    """What known anomalies `rows` `(k, d)` make of it."""
+def informed(
+    parts: Parts, rows: Tensor, alone: Tensor, weights: np.ndarray | None = None, judged: Totals | None = None
+) -> Parts:
+    """What known anomalies `rows` `(k, d)` make of it, by their weights `(k,)`.
+
+    `alone` `(n, d)` are the left-out rows; `judged` are totals of other normals by which the scores are weighed.
+    """
     known = cast(Totals, dict(Hybrid(parts.members).member_totals(parts.panel, rows.double())))
-    recipe = weighed(parts.recipe, parts.left_out, known)
-    return acquainted(replace(parts, recipe=recipe, known=known), rows, alone)
+    recipe = weighed(parts.recipe, parts.left_out if judged is None else judged, known, weights)
+    return acquainted(replace(parts, recipe=recipe, known=known), rows, alone, weights)
 
 
 def feared(told: float | Literal["auto"], raw: np.ndarray) -> Contamination:
