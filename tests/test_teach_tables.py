@@ -1,4 +1,4 @@
-"""A fitted table detector is taught known anomalies: as if it had known them from the start, and nothing is refitted."""
+"""A fitted detector of tables is taught known anomalies: as if it had known them from the start."""
 
 import numpy as np
 import pytest

@@ -89,7 +89,7 @@ class TableDetector(Settings):
     def teach(self, examples: Any, regions: Any = None, *, normals: Any = None, weights: Any = None) -> Self:
         """A copy that has learnt known anomalies, all that it is to know of, without fitting anything anew.
 
-        Its scores are weighed by what they see, and the likeness stands beside them, as by `fit(X, examples=)`. Examples
+        Its scores are weighed by what they see, and the likeness stands beside them, as by `fit(X, examples=)`. Those
         that weigh less than the others were made: they count for less, and for nothing where alarms are placed.
 
         Args:
