@@ -16,17 +16,19 @@ from torch.nn.functional import avg_pool2d, grid_sample, max_pool2d, pad
 
 from anodiff.anomalies.fill import Sketch
 from anodiff.anomalies.paste import membrane
-from anodiff.anomalies.places import Blob, Cracks, Spot
-from anodiff.anomalies.where import Strokes, Where, uniform
+from anodiff.anomalies.places import Blob, Cracks, Spot, Stroke
+from anodiff.anomalies.where import Where, uniform
 from anodiff.diffusion.sources import gradient_noise
 from anodiff.types import Batch, Mask
 
-CLEAR, CLEARER = (3.0, 6.0), (4.0, 8.0)
+CLEAR, CLEARER = (3.0, 6.0), (5.0, 10.0)
 """How many deviations of its surroundings a sketch differs from them, least and most; what is thin needs more."""
-FAINTEST = 0.3
+FAINTEST = 0.4
 """The least difference of a sketch, of the 2 from black to white: less is not seen."""
 THIN = 0.2
 """A region that is so thin, its width by its length, is a line as it is."""
+FEWEST = 12
+"""Pixels of a line in a region; what is smaller is drawn as it is."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def scratch(x: Batch, region: Mask, generator: torch.Generator) -> Batch:
 def spot(x: Batch, region: Mask, generator: torch.Generator) -> Batch:
     """Brighter or darker than all around."""
     centre, _ = surroundings(x, region)
-    return x.lerp(centre + contrast(x, region, generator), soft(region, 1))
+    return x.lerp(centre + contrast(x, region, generator, CLEARER), soft(region, 1))
 
 
 def crack(x: Batch, region: Mask, generator: torch.Generator) -> Batch:
@@ -117,19 +119,19 @@ def texture(x: Batch, region: Mask, generator: torch.Generator) -> Batch:
     """The surface's own texture in another way: blurred, coarser or turned, and stronger than it is."""
     low = _blurred(x, max(2, min(x.shape[2:]) // 16))
     coarse, turned = (_warped(x - low, scale, angle) for scale, angle in ((0.45, 0.3), (1.0, math.pi / 2)))
-    made = torch.stack([torch.zeros_like(x), 2.0 * coarse, 2.0 * turned])
+    made = torch.stack([torch.zeros_like(x), 3.0 * coarse, 3.0 * turned])
     kind = torch.randint(len(made), (len(x),), generator=generator).to(x.device)
     chosen = made[kind, torch.arange(len(x), device=x.device)]
-    lacking = (0.5 * FAINTEST - _apart(low + chosen, x, region)).clamp(min=0)
+    lacking = (0.75 * FAINTEST - _apart(low + chosen, x, region)).clamp(min=0)
     return low + chosen + 3 * lacking * _relief(x, 20.0, generator)
 
 
 IMAGE_KINDS: dict[str, ImageKind] = {
     kind.name: kind
     for kind in (
-        ImageKind("scratch", Strokes((0.003, 0.015)), 0.2, "a bright or dark line with a soft core", scratch, True),
+        ImageKind("scratch", Stroke(), 0.12, "a bright or dark line with a soft core", scratch, True),
         ImageKind("spot", Spot(), 0.2, "a small bright or dark disc", spot),
-        ImageKind("crack", Cracks(), 0.2, "a thin, dark, crooked line with branches", crack, True),
+        ImageKind("crack", Cracks(), 0.12, "a thin, dark, crooked line with branches", crack, True),
         ImageKind("stain", Blob((0.01, 0.08)), 0.3, "a soft blob of another brightness or colour", stain),
         ImageKind("missing", Blob((0.01, 0.06), rough=0.4), 0.3, "a part is gone: what is behind it shows", missing),
         ImageKind(
@@ -144,7 +146,7 @@ IMAGE_KINDS: dict[str, ImageKind] = {
 def contrast(x: Batch, region: Mask, generator: torch.Generator, clear: tuple[float, float] = CLEAR) -> Tensor:
     """A difference `(B, 1, 1, 1)` from the surroundings that is seen, to the side that has room for it."""
     centre, spread = (v.mean(1, keepdim=True) for v in surroundings(x, region))
-    size = (uniform(len(x), clear, generator).to(x)[:, None, None, None] * spread).clamp(FAINTEST, 1.2)
+    size = (uniform(len(x), clear, generator).to(x)[:, None, None, None] * spread).clamp(FAINTEST, 1.4)
     side = torch.randint(2, (len(x), 1, 1, 1), generator=generator).to(x) * 2 - 1
     fits = (centre + side * size).abs() <= 1
     return size * torch.where(fits, side, -torch.sign(centre + 1e-6))
@@ -197,7 +199,7 @@ def line_within(region: Mask, generator: torch.Generator) -> Mask:
     curve = breadth[:, None, None] * (0.3 * bend * (unit.square() - 1) + 0.2 * shift)
     line = (across - curve).abs() <= (0.05 * area.sqrt()).clamp(min=1.0)[:, None, None]
     kept = line.to(region.device) & region
-    whole = thin.to(region.device) | ~kept.flatten(1).any(1)
+    whole = thin.to(region.device) | (kept.flatten(1).sum(1) < FEWEST)
     return torch.where(whole[:, None, None], region, kept)
 
 

@@ -11,6 +11,7 @@ the smoothed positions of k examples, and anywhere as long as they are few. All 
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from anodiff.anomalies.where import Blobs, Boxes, Strokes, Where, away, to_piece, uniform
+from anodiff.anomalies.where import Blobs, Boxes, Where, away, to_piece, uniform
 from anodiff.diffusion.sources import gradient_noise
 from anodiff.made import one_of_these
 from anodiff.types import Mask, Misfit
@@ -74,6 +75,38 @@ class Spot(Where):
         return -torch.hypot(*away(shape, _off_the_edge(shape[0], generator)))
 
 
+class Stroke(Where):
+    """What is nearest to a line that is bent a little, and never short.
+
+    Args:
+        share: Of the cells, least and most.
+        length: Of the line, least and most, in sides of the picture.
+        bend: How far its middle is off a straight line, standard deviation, as a part of its length.
+        pieces: Straight pieces of the line.
+    """
+
+    def __init__(
+        self,
+        share: tuple[float, float] = (0.002, 0.01),
+        length: tuple[float, float] = (0.15, 0.6),
+        bend: float = 0.15,
+        pieces: int = 10,
+    ) -> None:
+        super().__init__(share)
+        self.length = length
+        self.bend = bend
+        self.pieces = pieces
+
+    def relief(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        middle = _off_the_edge(shape[0], generator)
+        heading = uniform(shape[0], (0.0, math.pi), generator)
+        along = torch.stack([heading.sin(), heading.cos()], 1) * uniform(shape[0], self.length, generator)[:, None]
+        off = self.bend * torch.randn(shape[0], 1, generator=generator) * torch.stack([along[:, 1], -along[:, 0]], 1)
+        points = [middle + s * along + (1 - 4 * s * s) * off for s in torch.linspace(-0.5, 0.5, self.pieces + 1)]
+        pieces = [to_piece(shape, one, other) for one, other in pairwise(points)]
+        return -torch.stack(pieces).amin(0)
+
+
 class Cracks(Where):
     """What is nearest to a crooked line with branches, less near where it is frayed.
 
@@ -87,7 +120,7 @@ class Cracks(Where):
 
     def __init__(
         self,
-        share: tuple[float, float] = (0.002, 0.012),
+        share: tuple[float, float] = (0.002, 0.008),
         length: float = 0.7,
         joints: int = 10,
         branches: int = 2,
@@ -268,7 +301,7 @@ class Inside:
 IMAGE_PLACES: dict[str, type[Where]] = {
     "box": Boxes,
     "blob": Blob,
-    "stroke": Strokes,
+    "stroke": Stroke,
     "perlin": Blobs,
     "spot": Spot,
     "crack": Cracks,
