@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from anodiff.cli import bench, demo, explain, fit, generate, info, report, score, watch
+from anodiff.cli import bench, demo, explain, fit, generate, info, report, score, stress, watch
 from anodiff.version import __version__
 
 app = typer.Typer(
@@ -42,5 +42,6 @@ app.command(epilog="Example:  anodiff bench mine.csv --label state --anomaly bad
 app.command(epilog="Example:  anodiff generate generator --n 200 --where blob --strength 0.6 --on good/ -o made")(
     generate.generate
 )
+app.command(epilog="Example:  anodiff stress model --on held.csv -o stress.png")(stress.stress)
 app.command(epilog="Example:  anodiff info model")(info.info)
 app.command(epilog="Example:  anodiff demo -o anodiff-demo")(demo.demo)

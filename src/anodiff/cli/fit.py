@@ -40,7 +40,7 @@ Contamination = Annotated[
 ]
 Examples = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="A few known anomalies: a table with the columns of DATA, a folder of pictures."),
+    typer.Option(metavar="FILE", help="A few known anomalies: a table like DATA, a folder of pieces or pictures."),
 ]
 Budget = Annotated[int | None, typer.Option(help="At most so many evaluations per row that is scored.")]
 Seconds = Annotated[float | None, typer.Option("--max-seconds", help="About how long this may take.")]
@@ -124,8 +124,8 @@ def fit(
     if found == "series":
         from anodiff.cli.series_fit import fit_series
 
-        refuse("fit", examples=examples, kind=kinds, drop=drop)
-        fit_series(data, output, asked, settings, overwrite, terminal)
+        refuse("fit", kind=kinds, drop=drop)
+        fit_series(data, output, asked, settings, overwrite, terminal, examples)
         return
     from anodiff.detect import Detector
     from anodiff.modalities.tabular import Tabular

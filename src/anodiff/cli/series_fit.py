@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING, Any
 from anodiff.cli.series_kind import AskedOfSeries
 from anodiff.cli.series_rate import chosen_rate
 from anodiff.cli.terminal import Terminal, inert
-from anodiff.types import Misfit
+from anodiff.types import Misfit, Unreadable
 
 if TYPE_CHECKING:
     from anodiff.detect_series import SeriesDetector
 
 
 def fit_series(
-    data: str, output: Path, asked: AskedOfSeries, settings: dict[str, Any], overwrite: bool, terminal: Terminal
+    data: str,
+    output: Path,
+    asked: AskedOfSeries,
+    settings: dict[str, Any],
+    overwrite: bool,
+    terminal: Terminal,
+    examples: str | None = None,
 ) -> None:
     """Learn series and save what was learnt."""
     from anodiff.detect import Detector
@@ -21,7 +27,7 @@ def fit_series(
     if asked.per_day is not None and settings["false_alarm_rate"] != "auto":
         raise Misfit("give either --rate or --per-day, not both.")
     detector = Detector(asked.modality(), **settings)
-    terminal.follow(detector.fitting(data))
+    terminal.follow(detector.fitting(data, examples=None if examples is None else pieces(examples)))
     inner = detector.inner_
     if asked.per_day is not None:
         rate = chosen_rate(None, asked.per_day, inner.whole_.modality.step_)
@@ -31,6 +37,21 @@ def fit_series(
     facts = {"model": str(output), **of_series(inner)}
     terminal.give(facts)
     terminal.show(*in_words(facts))
+
+
+def pieces(examples: str) -> list[str]:
+    """The files of known anomalies, one each: those of a folder in the order of their names, or the one that is named.
+
+    Raises:
+        Unreadable: the folder is empty.
+    """
+    folder = Path(examples)
+    if not folder.is_dir():
+        return [examples]
+    found = sorted(str(path) for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not found:
+        raise Unreadable(f"--examples {examples} is an empty folder; put a file into it for each known anomaly.")
+    return found
 
 
 def of_series(detector: "SeriesDetector") -> dict[str, Any]:
@@ -52,6 +73,7 @@ def of_series(detector: "SeriesDetector") -> dict[str, Any]:
         "hold_off": detector.hold_off_,
         "evaluations_per_instant": model.nfe,
         "contamination": facts["contamination"],
+        "examples": facts.get("examples", 0),
         "false_alarm_rate": detector.false_alarm_rate_,
         "false_alarms_per_day": detector.false_alarms_per_day_,
         "threshold": detector.threshold_,
