@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from anodiff.metrics.against import DRAWS, auroc_interval
+from anodiff.metrics.against import DRAWS, Against, auroc_interval
 from anodiff.metrics.change import region_agreement
 from anodiff.metrics.neighbours import as_features, nearest, pair_of_features, spread
-from anodiff.metrics.ranking import Interval, proportion
+from anodiff.metrics.ranking import Interval
 from anodiff.metrics.two_sample import NAMES, detectability, energy_test
-from anodiff.types import Scores, Unreadable
+from anodiff.types import Misfit, Scores, Unreadable
 
 BLOCK = 100
 FEWEST = 8
@@ -61,13 +61,14 @@ class NearestRecord:
     Attributes:
         made: Median distance of made rows to their nearest record, in standard deviations of a feature.
         held_out: The same of held-out rows.
-        closer: Share of made rows that are nearer than all but `level` of held-out rows are, with an interval; where
-            records are not given away it is about `level`.
+        nearer: How often a made row is nearer than a held-out one, ties by half; 1/2 where records are not given away.
+        closer: Share of made rows that are nearer than all but `level` of held-out rows are; about `level` where not.
         level: The share of held-out rows that are that near.
     """
 
     made: float
     held_out: float
+    nearer: Interval
     closer: Interval
     level: float
 
@@ -182,20 +183,24 @@ def memorisation(made: np.ndarray, examples: np.ndarray, held_out: np.ndarray, s
 def nearest_record(made: np.ndarray, records: np.ndarray, held_out: np.ndarray, level: float = 0.05) -> NearestRecord:
     """How near made rows `(m, f)` come to the records `(n, f)` learnt from, against held-out rows `(h, f)`.
 
-    Features are standardised on the records. It warns of rows that were given away; it proves no privacy. Exact copies
-    of a record count as closer unless held-out rows are copies as often.
+    Features are standardised on the records; intervals (95 %) draw made and held-out rows anew. It warns of rows that
+    were given away, and proves no privacy. Copies of a record count as closer unless held-out rows are copies as often.
 
     Raises:
         Unreadable: no rows, other features, or numbers that are not finite.
+        Misfit: too few held-out rows for the level, 19 for 0.05.
     """
     x, learnt = pair_of_features(made, records, ("made rows", "records"))
     others, _ = pair_of_features(held_out, records, ("held-out rows", "records"))
     unit = spread(learnt)
     near, far = (nearest(each / unit, learnt / unit)[0][:, 0] for each in (x, others))
-    bound = float(np.quantile(far, level))
-    return NearestRecord(
-        float(np.median(near)), float(np.median(far)), proportion(int((near < bound).sum()), len(near), 0.95), level
-    )
+    if (len(far) + 1) * level < 1:
+        least = int(np.ceil(1 / level)) - 1
+        raise Misfit(
+            f"level is {level:g}, which {len(far)} held-out rows do not support; give at least {least} of them."
+        )
+    nearer, closer = Against(-far, level).of(-near)
+    return NearestRecord(float(np.median(near)), float(np.median(far)), nearer, closer, level)
 
 
 def told_by(score: Callable[[Any], Scores], real: Any, made: Any, draws: int = DRAWS, seed: int = 0) -> Interval:
