@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from anodiff.anomalies.places import IMAGE_PLACES, Blob, Given, Inside, LearntPlace, image_place, masks_given
+from anodiff.anomalies.given_places import Given, Inside, LearntPlace, masks_given
+from anodiff.anomalies.places import IMAGE_PLACES, Blob, image_place
 from anodiff.types import Misfit
 
 SHAPE = (20, 48, 64)

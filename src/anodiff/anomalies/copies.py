@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from anodiff.anomalies.given_places import LearntPlace, some_masks
 from anodiff.anomalies.image_kinds import surroundings
 from anodiff.anomalies.paste import membrane
-from anodiff.anomalies.places import LearntPlace, some_masks
 from anodiff.types import Batch, Misfit
 
 

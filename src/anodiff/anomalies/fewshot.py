@@ -7,7 +7,7 @@ another place its surroundings are taken from it and those of the place are adde
 .. math:: y = \bar x + R \, (e - \bar e) ,
 
 the bars what continues the surroundings smoothly into a region, R from the box around the example to that of the place.
-What it looks like is learnt by the class (`nets.lowrank`), where it sits by `anomalies.places`: Hu et al.,
+What it looks like is learnt by the class (`nets.lowrank`), where it sits by `anomalies.given_places`: Hu et al.,
 "AnomalyDiffusion: Few-Shot Anomaly Image Generation with Diffusion Model", 2024, embed both.
 """
 

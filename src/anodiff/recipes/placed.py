@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from anodiff.anomalies.fewshot import Examples
+from anodiff.anomalies.given_places import LearntPlace
 from anodiff.anomalies.image_kinds import IMAGE_KINDS
-from anodiff.anomalies.places import IMAGE_PLACES, LearntPlace, image_place
+from anodiff.anomalies.places import IMAGE_PLACES, image_place
 from anodiff.types import Mask
 
 AUTO, EXAMPLES, USUAL = "auto", "examples", "blob"
