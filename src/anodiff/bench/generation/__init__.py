@@ -1,0 +1,1 @@
+"""Whether made anomalies help to find real ones."""
