@@ -38,7 +38,7 @@ def save(generator: Generator, path: Path, *, overwrite: bool = False) -> Path:
     Raises:
         FileExistsError: something is at `path`, and `overwrite` is False or it is no model.
     """
-    arrays = {f"generator/{name}": np.ascontiguousarray(value) for name, value in generator.inner_.arrays().items()}
+    arrays = {f"generator/{name}": np.array(value, order="C") for name, value in generator.inner_.arrays().items()}
 
     def config(weights: bytes) -> JSON:
         settings = {name: getattr(generator, name) for name in SETTINGS}
