@@ -254,10 +254,13 @@ class TestFacade:
         with pytest.raises(AttributeError, match="nothing"):
             _ = table.agreement_
 
-    @pytest.mark.parametrize("modality", ["tabular", "series"])
-    def test_regions_are_of_images(self, modality: str) -> None:
-        with pytest.raises(Misfit, match=f"regions are masks of pictures, and the data is judged as {modality}"):
-            Detector(modality).fit(normals(50), regions=normals(50) > 0)
+    def test_regions_are_not_of_tables(self) -> None:
+        with pytest.raises(Misfit, match="regions are of series and pictures, and the data is judged as tabular"):
+            Detector("tabular").fit(normals(50), regions=normals(50) > 0)
+
+    def test_regions_of_series_are_those_of_examples(self) -> None:
+        with pytest.raises(Misfit, match="regions are those of examples; give examples= too"):
+            Detector("series").fit(normals(50), regions=[normals(50) > 0])
 
     def test_another_kind_may_follow(self, table: Detector, images: np.ndarray) -> None:
         other = copy.deepcopy(table).set_params(recipe="auto").fit(images)

@@ -223,10 +223,6 @@ class TestBadInput:
         assert np.isfinite(scores).all()
         assert not (scores > one.threshold_).any()
 
-    def test_examples_are_refused(self) -> None:
-        with pytest.raises(Misfit, match="known anomalies"):
-            anodiff.Detector("series").fit(wave(), examples=broken())
-
     def test_recipes_of_the_other_kind(self) -> None:
         with pytest.raises(Misfit, match="for tables"):
             anodiff.Detector("series", recipe="table").fit(wave())

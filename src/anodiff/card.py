@@ -3,6 +3,7 @@
 from anodiff.gallery import Gallery
 from anodiff.model import Model
 from anodiff.recipes.schema import bibtex
+from anodiff.recipes.specs import OF_THE_PANEL
 from anodiff.timeline import Timeline
 from anodiff.version import __version__
 
@@ -49,7 +50,7 @@ detector = anodiff.load("this folder")
 
 
 def _own(use: str) -> str:
-    return "the known anomalies" if use == "likeness" else "its own network"
+    return "the known anomalies" if use in OF_THE_PANEL else "its own network"
 
 
 def series_card(model: Timeline, statement: str) -> str:
@@ -66,6 +67,7 @@ def series_card(model: Timeline, statement: str) -> str:
 
 - recipe: {recipe.name}, anodiff {__version__}
 - learnt from {facts["rows_fitted"]:,} instants of {facts["tracks"]:,} series in {facts["seconds"]:.1f} s
+- known anomalies that it was shown: {facts.get("examples", 0)}
 - dominant period: {model.modality.period_ or "none"} instants; smoothed over {model.smooth}
 - higher scores are more anomalous; one score per instant
 - evaluations per instant: {model.nfe}

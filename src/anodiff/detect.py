@@ -98,7 +98,7 @@ class Detector(Settings):
             y: Ignored.
             examples: A handful of known anomalies, not in X, of the same columns. They decide which scores are heard,
                 what resembles them scores higher, and `false_alarm_rate="auto"` places the threshold by them.
-            regions: Of images: masks of the examples, True where they are abnormal.
+            regions: Of series and images: where each example is abnormal, True there; of images masks.
 
         Raises:
             Unreadable: X is not a table of at least 5 rows in which something varies, or examples are none.
@@ -113,10 +113,10 @@ class Detector(Settings):
         check_settings(self)
         kind = kind_of(self.modality, X)
         inner = DETECTORS[kind]()(**self.get_params(deep=False))
-        if kind == "image":
+        if kind != "tabular":
             yield from inner.fitting(X, examples=examples, regions=regions)
         elif regions is not None:
-            raise Misfit(f"regions are masks of pictures, and the data is judged as {kind}; leave regions out.")
+            raise Misfit(f"regions are of series and pictures, and the data is judged as {kind}; leave regions out.")
         else:
             yield from inner.fitting(X, examples=examples)
         self.hold(kind, inner)

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -16,6 +17,7 @@ from anodiff.alarms.blocks import Blocks
 from anodiff.alarms.rates import PER
 from anodiff.data.log import Log
 from anodiff.happening import Happening, happenings
+from anodiff.lessons_series import lessons, taught, weighed
 from anodiff.modalities.series import Series, Strip
 from anodiff.recipes.chronicle import tell
 from anodiff.recipes.grow import Progress
@@ -51,25 +53,33 @@ class SeriesDetector(Settings):
         period_: The dominant period in instants; 0 where there is none.
     """
 
-    def fit(self, X: Any, y: Any = None, *, examples: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, examples: Any = None, regions: Any = None) -> Self:
         """Learn normal series `X`, which may hold a few anomalies; `y` is ignored.
 
+        Args:
+            X: Normal series.
+            y: Ignored.
+            examples: A list of pieces of series, each around a known anomaly that X does not hold. They decide which
+                scores are heard, and of several channels call in two more: all alike, and the likeness to the known.
+            regions: For each piece `(T,)` or `(T, channels)`, True where abnormal; None where it is to be found.
+
         Raises:
-            Unreadable: X is no series of at least 20 instants in which something varies.
-            Misfit: a setting is out of range, or examples are given.
+            Unreadable: X is no series of at least 20 instants in which something varies, or examples are none.
+            Misfit: a setting is out of range, or regions do not fit to the examples.
         """
-        for _ in self.fitting(X, examples=examples):
+        for _ in self.fitting(X, examples=examples, regions=regions):
             pass
         return self
 
-    def fitting(self, X: Any, *, examples: Any = None) -> Iterator[Progress]:
+    def fitting(self, X: Any, *, examples: Any = None, regions: Any = None) -> Iterator[Progress]:
         """Fit, yielding progress; the detector is fitted when the last record has been taken, and unchanged before."""
         began = time.perf_counter()
         check_settings(self)
-        if examples is not None:
-            raise Misfit("known anomalies are not learnt from in series yet; leave examples out.")
+        if examples is None and regions is not None:
+            raise Misfit("regions are those of examples; give examples= too, or leave them out.")
         modality = fresh(self.modality)
         log = modality.fit_log(modality.read(X))
+        given = None if examples is None else lessons(modality, examples, regions)
         auto = "series" if len(modality.columns) == 1 else "series-many"
         chosen = recipe(auto if isinstance(self.recipe, str) and self.recipe == "auto" else self.recipe, self.changes)
         strips = [modality.strip(track) for track in log.tracks]
@@ -86,16 +96,42 @@ class SeriesDetector(Settings):
             "columns": modality.describe(),
             "views": {name: list(astuple(view)) for name, view in told.views.items()},
             "smooth": told.smooth,
+            "examples": 0,
         }
         whole = Timeline(told.recipe, modality, told.views, told.panel, told.members, told.smooth, told.scales, facts)
         places = [strip.at for strip in strips]
         if self.contamination == "auto":
             share = far_out(np.concatenate([whole.combined(raw) for raw in told.left_out[False]]))
         facts["contamination"] = {"value": share, "low": share, "high": share}
-        self._finish(whole, told.left_out, places)
+        left_out = told.left_out
+        if given is not None:
+            whole, left_out = taught(whole, left_out, given, weighed(None, len(given)))
+        self._finish(whole, left_out, places)
         self.layout_ = log.layout
         for note in modality.notes_:
             warnings.warn(note, UserWarning, stacklevel=2)
+
+    def teach(self, examples: Any, regions: Any = None, *, normals: Any = None, weights: Any = None) -> Self:
+        """A copy that has learnt known anomalies and no others; its models of normal series stay as they are.
+
+        Args:
+            examples: As in `fit`.
+            regions: As in `fit`.
+            normals: Normal stretches that were not learnt from, for the copy to be calibrated with.
+            weights: `(k,)`, how much each example counts: 1 for a real one, less for a made one.
+
+        Raises:
+            Unreadable: examples or normals are no such series.
+            Misfit: regions or weights do not fit to the examples, or normals of `calibrate` have to be given again.
+        """
+        check_is_fitted(self, "whole_")
+        given = lessons(self.whole_.modality, examples, regions)
+        if self.held_[False] and normals is None:
+            raise Misfit("alarms count normals that were given to calibrate and not kept; give them as normals= again.")
+        whole, left_out = taught(self.whole_, self.left_out_, given, weighed(weights, len(given)))
+        made = copy(self)
+        made._finish(whole, left_out, self.places_)
+        return made if normals is None else made.calibrate(normals)
 
     def calibrate(self, X: Any) -> Self:
         """Count normal stretches `X` that were not learnt from, instead of the left-out ones of `fit`."""

@@ -49,6 +49,7 @@ class SeriesFacts(BaseModel):
     contamination: dict[Literal["value", "low", "high"], float]
     views: dict[str, tuple[PositiveInt, PositiveInt, Literal["none", "centre", "unit", "soft"], NonNegativeInt]]
     smooth: PositiveInt
+    examples: NonNegativeInt = 0
 
 
 class SeriesConfig(BaseModel):

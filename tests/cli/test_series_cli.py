@@ -212,7 +212,7 @@ class TestExplainAndInfo:
 
 REFUSED = {
     "--kind": (*FIT, "--kind", "flow=numeric"),
-    "--examples": (*FIT, "--examples", "new.csv"),
+    "example 1": (*FIT, "--examples", "renamed.csv"),
     "--rate or --per-day": (*FIT, "--rate", "0.01", "--per-day", "2"),
     "--per-day needs a clock": (*FIT, "--time", "none", "--per-day", "1"),
     "no column nowhen": (*FIT, "--time", "nowhen"),

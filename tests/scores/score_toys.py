@@ -20,6 +20,7 @@ from anodiff.scores.departure import Departure
 from anodiff.scores.imputation import Imputation, Sampled
 from anodiff.scores.likelihood import DenoisingBound, FlowLikelihood
 from anodiff.scores.patterns import EachCoordinate
+from anodiff.scores.profiles import Profiles
 from anodiff.scores.reconstruction import Reconstruction, Residual, huber
 from anodiff.scores.stein import SteinNorm
 from anodiff.scores.time import CategoricalTime, InverseGammaTime, NonParametricTime
@@ -100,6 +101,7 @@ def scores(toy: Toy, denoisers: dict[str, Denoiser]) -> dict[str, AnomalyScore]:
         "inverse gamma time": trained(inverse_gamma, inverse_gamma.loss, toy.train),
         "nonparametric time": NonParametricTime(),
         "departure": Departure(),
+        "profiles": Profiles([[1.0] * D, [2.0] + [0.0] * (D - 1)]),
         "imputation": Imputation(EachCoordinate(D)),
         "imputation by samples": Imputation(EachCoordinate(D), Sampled(steps=4)),
         "hybrid": calibrated(

@@ -32,6 +32,7 @@ NAMES = [
     "inverse gamma time",
     "nonparametric time",
     "departure",
+    "profiles",
     "imputation",
     "imputation by samples",
     "hybrid",

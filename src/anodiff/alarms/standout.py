@@ -3,8 +3,8 @@ r"""How far a raw score stands out from normal ones: standard deviations above t
 .. math:: \text{standout}(s) = \Big( \frac{(s - m)_+}{\sigma} \Big)^p ,
 
 :math:`\sigma` the standard deviation of the lowest 95 %, which a few anomalies cannot stretch. It is the scale on which
-scores of series add up: squares let the one part speak that sees an event, whichever it is. Below the median it goes on
-with a small slope, so that order is kept.
+scores of series add up: squares let the one part speak that sees an event, whichever it is; logarithms, a power of 0,
+:math:`\log(1 + z)`, let none speak alone. Below the median it goes on with a small slope, so that order is kept.
 """
 
 from typing import Self
@@ -24,7 +24,7 @@ class Standout:
     """A strictly increasing map of raw scores.
 
     Args:
-        power: 1 or 2.
+        power: 0, 1 or 2.
     """
 
     def __init__(self, power: int = 2) -> None:
@@ -41,7 +41,8 @@ class Standout:
     def __call__(self, raw: Scores) -> Scores:
         """Standard deviations above the median `(m,)`, to the power; a little below 0 under it."""
         z = (np.asarray(raw, dtype=np.float64) - self.median_) / self.spread_
-        return np.asarray(np.where(z > 0, np.minimum(z, 1e150) ** self.power, BELOW * z))
+        far = np.clip(z, 0, 1e150)
+        return np.asarray(np.where(z > 0, far**self.power if self.power else np.log1p(far), BELOW * z))
 
     def config(self) -> JSON:
         """What was learnt, as JSON."""
@@ -50,7 +51,7 @@ class Standout:
     @classmethod
     def restore(cls, config: JSON) -> Self:
         """The inverse of `config`; raises `BadModel` where it is damaged."""
-        made = cls(2 if config.get("power") == 2 else 1)
+        made = cls(config["power"] if config.get("power") in (0, 2) else 1)
         try:
             made.median_, made.spread_ = map(float, finite([config["median"], config["spread"]], "its numbers"))
         except (KeyError, TypeError, ValueError) as error:

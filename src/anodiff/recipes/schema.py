@@ -42,7 +42,8 @@ class Recipe(Spec):
     the scores of the `guard`, for a Gaussian the farthest. Without one it is the contamination; 0 shows it everything.
     Of pictures, calibrated maps are summed, blurred by a Gaussian of `blur` pixels of the picture as read, and pooled;
     the map that is shown loses the part `relative` of its own median; normals are judged with one of `folds` left out.
-    Of series, scores are smoothed over so many instants or periods, and summed in standard deviations to the `power`.
+    Of series, scores are smoothed over so many instants or periods, and summed in standard deviations to the `power`,
+    of which 0 is the logarithm.
     `likeness` names the score whose total is a squared distance to normal rows, for known anomalies to be held against.
     """
 
@@ -52,7 +53,7 @@ class Recipe(Spec):
     schedule: ScheduleSpec = ScheduleSpec()
     views: dict[Name, ViewSpec] = Field(default_factory=dict)
     smooth: Annotated[int, Field(ge=0, le=10_000)] | Periods = 0
-    power: Literal[1, 2] = 2
+    power: Literal[0, 1, 2] = 2
     planes: dict[Name, PlaneSpec] = Field(default_factory=dict)
     blur: NonNegativeFloat = 4.0
     moved: MovedSpec = MovedSpec(copies=0)

@@ -8,8 +8,10 @@ from anodiff.scores.dynamic import Dynamic
 from anodiff.scores.guided import Guided
 from anodiff.scores.implicit import Implicit
 from anodiff.scores.imputation import Imputation
+from anodiff.scores.leaning import Leaning
 from anodiff.scores.likelihood import DenoisingBound, FlowLikelihood
 from anodiff.scores.likeness import Likeness
+from anodiff.scores.profiles import Profiles
 from anodiff.scores.reconstruction import Reconstruction, Residual
 from anodiff.scores.segmented import Segmented
 from anodiff.scores.stein import SteinNorm
@@ -35,5 +37,7 @@ SCORES: dict[str, type[AnomalyScore]] = {
     "cold_walk": ColdWalk,
     "departure": Departure,
     "likeness": Likeness,
+    "leaning": Leaning,
+    "profiles": Profiles,
     "hybrid": Hybrid,
 }
