@@ -12,7 +12,7 @@ from anodiff.anomalies.judge import (
     Judge,
     novelty,
     plausibility,
-    reachable,
+    too_frequent,
 )
 from anodiff.made import Judgement
 from anodiff.metrics.change import region_agreement, visible
@@ -150,12 +150,24 @@ def test_order_matters_to_the_copy_of_another_only(facts):
     assert [int(shuffled[i]) for i, v in enumerate(after) if v.against] == [4]
 
 
-def test_abnormal_enough_is_what_normals_can_count(facts):
-    facts["odd"] = (np.arange(20.0), np.array([25.0, 19.0, 18.5, 18.5, 1.0, 1.0, 0.0, 0.0]))
-    facts["wanted"] = np.array([1e-4, 1e-4, 0.04, 0.08, 0.5, 1.0, 1.0, 0.9])
+def test_abnormal_enough_is_what_normals_cannot_contradict(facts):
+    facts["odd"] = (np.arange(20.0), np.array([25.0, 19.0, 18.0, 18.0, 8.0, 1.0, 0.0, 0.0]))
+    facts["wanted"] = np.array([1e-4, 1e-4, 0.01, 0.05, 0.3, 0.5, 1.0, 0.9])
     against = [NOT_ABNORMAL in v.against for v in said(facts)]
-    assert against == [False, True, True, False, True, False, False, True]
-    assert reachable(np.array([0.1, 0.2]), 9).tolist() == [0.1, 0.2]
+    assert against == [False, True, True, False, True, True, False, False]
+
+
+def test_many_normals_are_strict():
+    p, wanted = np.array([0.09, 0.105, 0.12]), np.full(3, 0.1)
+    assert too_frequent(p, wanted, 10_000).tolist() == [False, False, True]
+    assert too_frequent(p, wanted, 100).tolist() == [False, False, False]
+
+
+@pytest.mark.parametrize("wanted", [0.01, 0.1, 0.5])
+def test_what_is_as_abnormal_as_wanted_is_seldom_rejected(wanted):
+    random = np.random.default_rng(0)
+    counts = random.binomial(60, wanted, 2000)
+    assert too_frequent((1 + counts) / 61, np.full(2000, wanted), 60).mean() <= 0.05 + 0.01
 
 
 def test_visible_change_ignores_rounding_and_one_bright_cell():

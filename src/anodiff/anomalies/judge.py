@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.spatial.distance import cdist
+from scipy.stats import binom
 
 from anodiff.alarms.base import finite
 from anodiff.alarms.conformal import Conformal
@@ -37,6 +38,7 @@ NEIGHBOURS = 5
 DENSEST = 0.1
 """Of the usual distance to the neighbours: normals that lie closer count as no closer than that."""
 MOST = 2000
+SURELY = 0.05
 FEWEST_TOLD_APART = 8
 FEW = 10
 """Fewer real items than this do not say how much a feature varies; what was made then says it with them."""
@@ -72,7 +74,8 @@ class Judge:
             whole: What items are like apart from their regions: held-out normals `(n, f)`, at least 30, and made
                 `(m, f)`.
             odd: How abnormal regions are: of held-out normals, in comparable regions, `(n,)`, and of made `(m,)`.
-            wanted: The p-value each was ordered at, `(m,)`; 1 for normal items.
+            wanted: The p-value each was ordered at, `(m,)`; 1 for normal items. An item is not abnormal enough where
+                the count of normals as odd contradicts it.
             change: By how much each cell changed, one array of any shape per item; None where made from nothing.
             region: Where it was to change, bool, shaped like `change`.
             looks: What regions look like: of training examples or normals `(k, g)`, k from 1, and made `(m, g)`.
@@ -92,7 +95,7 @@ class Judge:
             raise Misfit(f"whole, odd, wanted, region and looks are of {counts} made items; give all the same items.")
         objections = {
             IMPLAUSIBLE: rare,
-            NOT_ABNORMAL: abnormal > reachable(wanted, len(odd[0])),
+            NOT_ABNORMAL: too_frequent(abnormal, wanted, len(odd[0])),
             OUTSIDE: kept < self.overlap,
             COPIED: copied,
             REPEATED: repeated,
@@ -151,13 +154,19 @@ def plausibility(normals: np.ndarray, made: np.ndarray, p_value: float = 0.01) -
     return np.where(rare, tail.p_value(others), p), rare
 
 
-def reachable(wanted: Scores, n: int) -> Scores:
-    """The wanted p-values `(m,)`, rounded up to what n normals can count: multiples of 1 / (n + 1).
+def too_frequent(p: Scores, wanted: Scores, n: int) -> np.ndarray:
+    """Whether counted p-values `(m,)` are surely above the wanted ones `(m,)`, whatever the draw of the n normals.
 
-    >>> reachable(np.array([0.0001, 0.25, 0.3]), 3).tolist()
-    [0.25, 0.25, 0.5]
+    That is, as many normals are as odd as would be in fewer than 1 of 20 draws, were the wanted p-value the true one;
+    so nothing is asked for that n normals cannot show.
+
+    >>> too_frequent(np.array([1 / 31, 2 / 31, 3 / 31]), np.full(3, 0.001), 30).tolist()
+    [False, True, True]
+    >>> too_frequent(np.array([0.32, 0.4]), np.full(2, 0.3), 200).tolist()
+    [False, True]
     """
-    return np.asarray(np.maximum(np.ceil(wanted * (n + 1) - 1e-9), 1) / (n + 1))
+    as_odd = np.round(p * (n + 1)) - 1
+    return np.asarray(binom.sf(as_odd - 1, n, np.clip(wanted, 0, 1)) < SURELY)
 
 
 def novelty(real: np.ndarray, made: np.ndarray, share: float = 0.1) -> tuple[Scores, np.ndarray, np.ndarray]:

@@ -4,14 +4,15 @@ r"""Scores of abnormal items against those of held-out normals: how well are the
     \text{recall} = P(A > t), \quad t = \min \{ t : 1 + \#\{i : N_i > t\} \le (n + 1) \, \text{rate} \},
 
 each with a bootstrap interval that draws both sides anew, and the threshold with the normals (Efron, "Bootstrap
-Methods: Another Look at the Jackknife", 1979). All is said in ranks among the normals, so any increasing scale will do.
+Methods: Another Look at the Jackknife", 1979); of recall it is no narrower than Clopper and Pearson's. All is said in
+ranks among the normals, so any increasing scale will do.
 """
 
 import math
 
 import numpy as np
 
-from anodiff.metrics.ranking import Interval
+from anodiff.metrics.ranking import Interval, proportion
 from anodiff.types import Misfit, Scores, Unreadable
 
 DRAWS = 500
@@ -66,7 +67,8 @@ class Against:
         areas = (self._below[row, left[again]] + self._below[row, right[again]]).mean(1) / (2 * n)
         recalls = (left[again] >= self._from[:, None]).mean(1)
         area, recall = float((left + right).mean()) / (2 * n), float((scores > self.threshold).mean())
-        return _interval(area, areas), _interval(recall, recalls)
+        few = proportion(round(recall * m), m, 0.95)
+        return _interval(area, areas), wider(_interval(recall, recalls), few)
 
     def standing(self, scores: Scores) -> tuple[np.ndarray, np.ndarray]:
         """Of each score `(m,)`: the share of normals that it is above, ties by half; and whether it is found."""
@@ -85,6 +87,11 @@ def auroc_interval(normal: Scores, abnormal: Scores, draws: int = DRAWS, seed: i
     0.75
     """
     return Against(normal, rate=0.999, draws=draws, seed=seed).of(abnormal)[0]
+
+
+def wider(one: Interval, other: Interval) -> Interval:
+    """The first value, with both intervals: a bootstrap of all or none of a few has none of its own."""
+    return Interval(one.value, min(one.low, other.low), max(one.high, other.high))
 
 
 def _interval(value: float, drawn: np.ndarray) -> Interval:

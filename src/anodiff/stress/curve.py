@@ -41,7 +41,7 @@ class Spot:
         name: A ninth of the picture, a channel, a column.
         n: How many.
         auroc: Against held-out normals.
-        recall: The share found at the rate of false alarms.
+        recall: The share found at the rate of false alarms. Intervals hold for all spots together.
         elsewhere: The share found at all other spots.
     """
 

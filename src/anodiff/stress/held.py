@@ -7,8 +7,8 @@ import numpy as np
 
 from anodiff.explain.place import ROWS
 from anodiff.made import Made
-from anodiff.metrics.against import DRAWS, SIDES, Against
-from anodiff.metrics.ranking import Interval
+from anodiff.metrics.against import Against, wider
+from anodiff.metrics.ranking import Interval, proportion
 from anodiff.stress.curve import Spot
 from anodiff.types import Unreadable
 
@@ -17,6 +17,7 @@ Score = Callable[[Any], np.ndarray]
 
 FEWEST = 8
 """Items at a place below which nothing is said of it."""
+DRAWS = 2000
 SHIFTS = 8
 """Normal stretches that each changed one is held against."""
 
@@ -41,16 +42,26 @@ class Items:
         return against.of(scores)
 
     def spots(self) -> list[Spot]:
-        """By place in the item. Strengths of one anomaly count as one."""
+        """By place in the item. Strengths of one anomaly count as one; the more places, the wider the intervals."""
         each = {key: np.mean(pairs, axis=0) for key, pairs in self.said.items()}
-        found = []
-        for name in dict.fromkeys(name for names in self.where.values() for name in names):
-            here = np.array([pair for key, pair in each.items() if name in self.where[key]])
-            others = np.array([pair for key, pair in each.items() if name not in self.where[key]])
-            if len(here) >= FEWEST and len(others):
-                area, share = (_mean_interval(column, self.seed) for column in here.T)
-                found.append(Spot(name, len(here), area, share, float(others[:, 1].mean())))
-        return found
+        names = dict.fromkeys(name for names in self.where.values() for name in names)
+        here = {name: np.array([pair for key, pair in each.items() if name in self.where[key]]) for name in names}
+        rest = {name: np.array([pair for key, pair in each.items() if name not in self.where[key]]) for name in names}
+        told = [name for name in names if len(here[name]) >= FEWEST and len(rest[name])]
+        level = 0.05 / max(len(told), 1)
+        return [
+            Spot(
+                name,
+                len(here[name]),
+                _mean_interval(here[name][:, 0], level, self.seed),
+                wider(
+                    _mean_interval(here[name][:, 1], level, self.seed),
+                    proportion(round(here[name][:, 1].sum()), len(here[name]), 1 - level),
+                ),
+                float(rest[name][:, 1].mean()),
+            )
+            for name in told
+        ]
 
     def _against(self, made: Made, number: int) -> Against:
         if self.against is None:
@@ -127,7 +138,7 @@ def _shifted(region: Any, random: np.random.Generator) -> list[np.ndarray]:
     return [touched - touched[0] + start for start in random.integers(room, size=SHIFTS)]
 
 
-def _mean_interval(values: np.ndarray, seed: int) -> Interval:
+def _mean_interval(values: np.ndarray, level: float, seed: int) -> Interval:
     again = values[np.random.default_rng(seed).integers(len(values), size=(DRAWS, len(values)))].mean(1)
-    low, high = (float(v) for v in np.quantile(again, SIDES))
+    low, high = (float(v) for v in np.quantile(again, (level / 2, 1 - level / 2)))
     return Interval(float(values.mean()), low, high)
