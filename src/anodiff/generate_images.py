@@ -15,18 +15,20 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 
+from anodiff.alarms.tail import FEWEST_NORMALS
 from anodiff.anomalies.fewshot import Examples, Labelled, Redrawn
 from anodiff.anomalies.image_kinds import IMAGE_KINDS
 from anodiff.anomalies.places import IMAGE_PLACES
 from anodiff.anomalies.strength import FARTHEST, farthest_of
 from anodiff.data.pictures import album, normal_part
+from anodiff.detect_images import ImageDetector
 from anodiff.diffusion.infilling import Infilling
 from anodiff.made import NORMAL, Judgement, Made, Order, one_of_these
 from anodiff.modalities.image import Image
 from anodiff.nets.lowrank import learnt, relearn
 from anodiff.recipes.assessed import assessed
-from anodiff.recipes.brush import Odd, Painted, Way, likened, painted, sketched, unlikely
-from anodiff.recipes.glance import Glance, within
+from anodiff.recipes.brush import STEPS, Odd, Painted, Way, begun, likened, painted, sketched, unlikely
+from anodiff.recipes.glance import Glance, within, worst
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.known_pictures import as_arrays, from_arrays, known_pictures
 from anodiff.recipes.normals import Normals, glanced
@@ -47,7 +49,8 @@ BEYOND = 1.25
 """How far beyond the oddest held-out normal picture strength 1 is at most: a tail of few pictures knows no better."""
 REDRAWN = 0.3
 """The level from which an example that is drawn elsewhere is painted over."""
-CITE = ("lugmayr2022repaint", "karras2022edm")
+CITE = ("karras2022edm", "meng2022sdedit", "defard2021padim")
+CITE_FEW = ("hu2024anomalydiffusion", "hu2022lora")
 
 
 class ImageGenerator(BaseEstimator):
@@ -130,6 +133,8 @@ class ImageGenerator(BaseEstimator):
             Unreadable: the pictures to make it on, or the masks, cannot be read.
         """
         began = time.perf_counter()
+        if order.kind == NORMAL and order.on is None:
+            return self._begun(order)
         kinds, chosen = self._kinds(order)
         on = self.kept_ if order.on is None else originals(album(order.on), self.image_, order.n)
         source = np.arange(order.n) % len(on)
@@ -178,7 +183,7 @@ class ImageGenerator(BaseEstimator):
 
     def references(self) -> str:
         """The works behind it, as BibTeX."""
-        return bibtex(CITE)
+        return bibtex(CITE + (CITE_FEW if self.examples_ is not None else ()))
 
     def config(self) -> JSON:
         """What was set and learnt, as JSON."""
@@ -243,6 +248,27 @@ class ImageGenerator(BaseEstimator):
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise BadModel(f"the generator of pictures is damaged ({error}); save it again.") from None
         return made
+
+    def _begun(self, order: Order) -> Made:
+        """Normal pictures, begun from nothing."""
+        began, side = time.perf_counter(), int(self.image_.size)
+        x = begun(self.painter_, (order.n, int(self.image_.channels_), side, side), order.seed)
+        after = [*self.image_.decode(x)]
+        blank, nowhere = torch.zeros(order.n, side, side, dtype=torch.bool), [np.zeros((side, side), bool)] * order.n
+        score = torch.from_numpy(worst(self.glance_(x)))
+        done = Painted(x, torch.zeros(order.n).double(), score, score, (STEPS + 1) * order.n)
+        verdicts: list[Judgement] = []
+        facts: JSON = {"nfe": done.nfe}
+        normal = np.ones(order.n, bool)
+        if order.judged:
+            verdicts, told = assessed(self.glance_, self.normals_, None, None, after, nowhere, done, blank, normal,
+                                      self.p_value)  # fmt: skip
+            facts.update(told)
+        zero = np.zeros(order.n)
+        names, none = [NORMAL] * order.n, np.full(order.n, -1)
+        facts["seconds"] = time.perf_counter() - began
+        found = together(after), together(nowhere), None
+        return Made(*found, names, names, zero, zero, score.numpy(), none, verdicts, facts)
 
     def _image(self) -> Image:
         if isinstance(self.modality, Image):
@@ -315,15 +341,27 @@ class ImageGenerator(BaseEstimator):
         return unlikely(self.painter_)
 
     def _odd(self) -> Odd:
-        return lambda x, region: within(self.glance_(x), region)
+        """What says how odd a picture is in its region: the user's detector, or a glance."""
+        return self._asked if self.detector is not None else lambda x, region: within(self.glance_(x), region)
+
+    def _asked(self, x: torch.Tensor, region: Mask) -> torch.Tensor:
+        """How odd a detector finds pictures in their regions."""
+        inner = getattr(self.detector, "inner_", self.detector)
+        if not isinstance(inner, ImageDetector):
+            raise Misfit(f"the detector is a {type(inner).__name__}; give one that was fitted on pictures, or none.")
+        maps = np.stack([*inner.anomaly_map(self.image_.decode(x))])
+        return within(torch.from_numpy(maps), region)
 
     def _farthest(self, kind: str) -> float:
         """How odd strength 1 is."""
-        known, normals = self.examples_, self.normals_.worst
+        known, odd = self.examples_, self._odd()
         if known is not None and self.reach in (AUTO, EXAMPLES):
             alike = known.of(kind) or list(range(len(known)))
-            said = within(self.glance_(known.x[alike]), known.region[alike])
-            return float(said.median())
+            return float(odd(known.x[alike], known.region[alike]).median())
+        normals = self.normals_.worst
+        if self.detector is not None:
+            normals = np.asarray(odd(self.kept_.x, torch.ones_like(self.kept_.x[:, 0], dtype=torch.bool)).double())
+            normals = np.resize(normals, max(len(normals), FEWEST_NORMALS))
         p_value = FARTHEST if isinstance(self.reach, str) else float(self.reach)
         return min(farthest_of(normals, p_value), BEYOND * float(normals.max()))
 

@@ -24,7 +24,7 @@ def assessed(
     glance: Glance,
     normals: Normals,
     examples: Examples | None,
-    before: Originals,
+    before: Originals | None,
     after: Sequence[np.ndarray],
     laid: Sequence[np.ndarray],
     done: Painted,
@@ -38,7 +38,7 @@ def assessed(
         glance: At pictures.
         normals: What held-out ones are like.
         examples: Known anomalies.
-        before: The pictures that they were made on.
+        before: The pictures that they were made on; None for nothing.
         after: What they became, each `(H, W[, 3])`.
         laid: Where, each `(H, W)`.
         done: The same in the frame, with scores.
@@ -49,7 +49,7 @@ def assessed(
     judge, odd = Judge(p_value), normals.odd(region)
     wholes, looks = looked(glance, done.x, region)
     wanted = np.maximum(p_value, Conformal().fit(odd).p_value(done.target.numpy()))
-    change = [
+    change = before and [
         np.abs(new.astype(np.float32) - old).reshape(*where.shape, -1).mean(2) / WHITE
         for old, new, where in zip(before.pixels, after, laid, strict=True)
     ]

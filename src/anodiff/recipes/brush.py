@@ -80,7 +80,7 @@ def sketched(painter: Denoiser, sketch: Sketch, level: float) -> Way:
 
 def likened(painter: Denoiser, known: Denoiser) -> Way:
     """What a painter of known anomalies puts there."""
-    return Likened(painter, known, LEVEL, STEPS, Told), MOST_ALIKE
+    return Likened(painter, known, LEVEL, STEPS, Told, eta=1.0), MOST_ALIKE
 
 
 def painted(
@@ -104,6 +104,17 @@ def painted(
         here, mine = region[batch], [cutouts[i] for i in batch]
         found.put(batch, _batch(x[batch], here, mine, ways(batch), odd, strength[batch], farthest, seed + batch[0]))
     return found
+
+
+def begun(painter: Denoiser, shape: tuple[int, int, int, int], seed: int) -> Tensor:
+    """Normal pictures `(B, C, S, S)` from nothing, a few at a time: all of each is hidden."""
+    fill = Hotter(painter, LEVEL, STEPS, Told, eta=1.0)
+    blank = torch.zeros(shape)
+    parts = [
+        fill(part, torch.ones_like(part, dtype=torch.bool), torch.zeros(len(part)), seed * 1_000_003 + k)
+        for k, part in enumerate(blank.split(4))
+    ]
+    return torch.cat(parts).clamp(-1, 1)
 
 
 def alike(cutouts: list[Cutout]) -> list[list[int]]:

@@ -46,7 +46,9 @@ class Normals:
         return worst(self.maps)
 
     def odd(self, regions: Mask) -> Scores:
-        """How odd they are in regions `(n, S, S)`, which they take in turns: `(m,)`."""
+        """How odd they are in regions `(n, S, S)`, which they take in turns; where all are empty, at most: `(m,)`."""
+        if not bool(regions.any()):
+            return self.worst
         taken = regions[torch.arange(len(self.maps)) % len(regions)]
         return np.asarray(within(self.maps, taken).double().numpy())
 
