@@ -32,7 +32,7 @@ class Cycle:
     Attributes:
         kind: Of the data.
         base: A detector that knows normal items only.
-        normals: Normal items that it has not learnt from, to teach it with.
+        normals: Normal items that it has not learnt from, to make rivals on and to teach detectors of pictures with.
         known: Known anomalies and their regions; None where there are none.
         rivals: Classical makers by name.
         measure: What is held out.
@@ -58,13 +58,12 @@ class Cycle:
         each = count[0] / count[1] if len(parts) == 2 else 1.0
         weights = np.repeat([1.0, each][: len(parts)], count)
         items = joined(self.kind, (items for items, _ in parts))
-        return self.base.teach(items, self._regions(parts), normals=self.normals, weights=weights)
+        normals = self.normals if self.kind == "image" else None
+        return self.base.teach(items, self._regions(parts), normals=normals, weights=weights)
 
     def _regions(self, parts: list[Pool]) -> Any:
         if self.kind == "tabular":
-            if any(region is None for _, region in parts):
-                return None
-            return np.concatenate([np.asarray(region, dtype=bool) for _, region in parts])
+            return None
         return [mask for items, region in parts for mask in (region if region is not None else [None] * len(items))]
 
     def round(self, number: int, made: Made, pool: Pool, before: Mapping[str, Said], current: Detector) -> "Turn":

@@ -27,7 +27,7 @@ def made_by(classic: Classic, ground: Ground, n: int, seed: int) -> tuple[list[A
         region: np.ndarray = np.zeros(x.shape, dtype=bool)
         length = min(int(draw.integers(*LENGTHS)), max(1, len(x) // 3))
         begin = int(draw.integers(0, len(x) - length + 1))
-        channels = draw.random(x.shape[1]) < 0.5
+        channels: np.ndarray = np.asarray(draw.random(x.shape[1]) < 0.5)
         channels[draw.integers(x.shape[1])] = True
         region[begin : begin + length] = channels
         items.append(put(classic(x, region, float(draw.uniform(WEAKEST, 1.0)), draw)))
