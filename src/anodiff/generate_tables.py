@@ -40,8 +40,25 @@ ROWS, JUDGED, LEAST = 10_000, 3_000, 30
 AT_ONCE = 256
 PER_SECOND = 60
 """Training steps that a second is expected to pay for."""
-JUDGE = {"scores.learnt.weight": 0, "scores.few.weight": 0}
-"""The judge is the detector of tables without its network: how near normal rows are, in three coordinates."""
+JUDGED_AT = {"levels": [20.0], "power": 0.0, "spread": True}
+NEAR = {"use": "empirical", "neighbours": 5}
+JUDGE: JSON = {
+    "name": "near-rows",
+    "about": "How near normal rows are: as they stand, by ranks, and with far cells squashed.",
+    "cite": ["livernoche2024dte", "vovk2015cross"],
+    "schedule": {"use": "ve", "settings": {"sigma_min": 0.01, "sigma_max": 50}},
+    "denoisers": {
+        "ranked": {**NEAR, "transform": {"use": "normal_scores"}},
+        "near": NEAR,
+        "squashed": {**NEAR, "transform": {"use": "squashed", "scale": 0.5}},
+    },
+    "scores": {
+        "ranked": {"use": "residual", "of": "ranked", "settings": JUDGED_AT},
+        "near": {"use": "residual", "of": "near", "settings": JUDGED_AT},
+        "squashed": {"use": "residual", "of": "squashed", "weight": 0.5, "settings": JUDGED_AT},
+    },
+}
+"""The judge is the detector of tables without its network."""
 CITED = ("karras2022edm", "tashiro2021csdi", "song2021ddim", "lugmayr2022repaint", "livernoche2024dte")
 
 
@@ -130,7 +147,7 @@ class TableGenerator(BaseEstimator):
         shown, spare = parted(len(self.table_), int(self.seed))
         self.held_ = self.table_.take(spare)
         if self.detector is None:
-            own = TableDetector(self.modality, "table", changes=JUDGE, seed=int(self.seed))
+            own = TableDetector(self.modality, JUDGE, seed=int(self.seed))
             self.judge_: Any = own.fit(self.table_.take(shown).native())
         else:
             self.judge_ = for_tables(self.detector, self.held_)
@@ -153,6 +170,11 @@ class TableGenerator(BaseEstimator):
         self.workshop_ = replace(self.workshop_, farthest=self._farthest())
         self.kinds_ = [*general, *(self.examples_.names if self.examples_ else ())]
         self.places_ = [*PLACES, *((EXAMPLES,) if self.examples_ else ())]
+
+    @property
+    def known_(self) -> list[str]:
+        """Those of the kinds that are of examples."""
+        return list(self.examples_.names) if self.examples_ else []
 
     def _farthest(self) -> float:
         if self.reach == "examples" and self.examples_ is None:
@@ -191,10 +213,19 @@ class TableGenerator(BaseEstimator):
             "evaluations": sum(one.evaluations * len(at) for one, at in zip(found, done, strict=True)) / order.n
         }
         if order.judged:
-            looks = None if self.examples_ is None else (self.examples_.u, self.examples_.region)
+            looks = None if self.examples_ is None else self.examples_.u
             held = (self.held_, self.held_z_)
             said, facts["two_sample"] = verdicts(
-                self.workshop_, Judge(self.p_value), held, (rows, made), region, score, target, looks, order.seed
+                self.workshop_,
+                Judge(self.p_value),
+                held,
+                self.table_,
+                (rows, made),
+                region,
+                score,
+                target,
+                looks,
+                order.seed,
             )
         data, normal = like_source(on, source, made, region, places)
         where = ["given" if asked is not None else self._place(order, name) for name in names]
@@ -215,7 +246,7 @@ class TableGenerator(BaseEstimator):
             which = self.examples_.drawn(name, order.like, len(rows), np.random.default_rng(seeds))
             may &= ~np.isnan(self.examples_.u[which])
         cluster = np.arange(len(rows)) // (1 if shape is None else shape.shared)
-        place = self._place(order, name)
+        place, tried = self._place(order, name), np.zeros_like(may)
         check_may(may, name, asked, self.ranked_.usable, shape is not None and shape.alone, place)
 
         def kind(at: np.ndarray) -> TableKind:
@@ -225,20 +256,23 @@ class TableGenerator(BaseEstimator):
 
         def placed(at: np.ndarray, turn: int) -> np.ndarray:
             if asked is not None:
-                return may[at]
+                return np.asarray(may[at])
             if place == EXAMPLES and self.examples_ is not None:
                 region = self.examples_.region[which[at]] & may[at]
-                return np.where(region.any(1, keepdims=True), region, may[at])
+                return np.asarray(np.where(region.any(1, keepdims=True), region, may[at]))
             usual = (2, 3) if shape is None else shape.cells
+            usual = (usual[0], usual[1] + 2 * turn * (usual[1] > 1))
             cells = cells_of(order.size, usual, int(usable.sum()))
             if shape is None or shape.shared == 1:
-                rng = np.random.default_rng([*seeds, turn])
-                return PLACES[place](may[at], self.dependence_, cells, rng)
+                free = np.where((may & ~tried)[at].any(1, keepdims=True), (may & ~tried)[at], may[at])
+                region = PLACES[place](free, self.dependence_, cells, np.random.default_rng([*seeds, turn]))
+                tried[at] |= region & (region.sum(1, keepdims=True) == 1)
+                return region
             groups = np.unique(cluster)
             free = np.stack([may[cluster == group].any(0) for group in groups])
             drawn = PLACES[place](free, self.dependence_, cells, np.random.default_rng(seeds))
             region = drawn[cluster[at]] & may[at]
-            return np.where(region.any(1, keepdims=True), region, may[at])
+            return np.asarray(np.where(region.any(1, keepdims=True), region, may[at]))
 
         seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
         return self.workshop_.sought(kind, rows, placed, strength, cluster, seed)

@@ -4,9 +4,9 @@ r"""Tables as normal scores: one coordinate for each column, whatever its kind,
 
 F is the distribution of the column in fit, so every coordinate is standard normal by itself and what a model has to
 learn is how columns depend. Values that repeat take up an interval, of which w, from 0 to 1, is a place; whatever
-lies in it comes back as that value: no sample falls off the grid of a column. Categories are put in the order in which the
-other columns differ most between them (the first axis of a correspondence analysis: Greenacre, "Theory and Applications
-of Correspondence Analysis", 1984). Beyond the ends of a column of numbers the map runs straight on.
+lies in it comes back as that value: no sample falls off the grid of a column. Categories are put in the order in which
+the other columns differ most between them (the first axis of a correspondence analysis: Greenacre, "Theory and
+Applications of Correspondence Analysis", 1984). Beyond the ends of a column of numbers the map runs straight on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,7 +89,7 @@ class Column:
             below, above = self._slopes
             u = np.where(here < self.keys[0], low - MARGIN - (self.keys[0] - here) / below, u)
             u = np.where(here > self.keys[-1], high + MARGIN + (here - self.keys[-1]) / above, u)
-        return np.where(np.isnan(keys), np.nan, u)
+        return np.asarray(np.where(np.isnan(keys), np.nan, u))
 
     def decode(self, u: np.ndarray, type: pa.DataType, beyond: bool = False) -> pa.Array:
         """Cells of coordinates `(n,)`, of this type; of a grid only `beyond` lets what is outside be new."""
@@ -198,15 +198,18 @@ class Ranked:
         """Coordinates `(n, columns)` of values that are common, each by itself."""
         return np.stack([c.common(n, rng) if c.usable else np.zeros(n) for c in self.columns], 1)
 
-    def replaced(self, table: Table, u: np.ndarray, region: np.ndarray, beyond: bool = False) -> Table:
-        """The table with the cells of a region `(n, columns)` taken from coordinates; all others are the same cells."""
+    def replaced(self, table: Table, u: np.ndarray, region: np.ndarray, beyond: int | None = None) -> Table:
+        """The table with the cells of a region `(n, columns)` taken from coordinates; all others are the same cells.
+
+        Columns of at least `beyond` different numbers may go beyond them.
+        """
         arrow = table.arrow
         for i, column in enumerate(self.columns):
             rows = np.flatnonzero(region[:, i])
             if not len(rows):
                 continue
             old = arrow.column(i).combine_chunks()
-            fresh = column.decode(u[rows, i], old.type, beyond)
+            fresh = column.decode(u[rows, i], old.type, beyond is not None and len(column.keys) >= beyond)
             at = np.arange(len(old))
             at[rows] = len(old) + np.arange(len(rows))
             both = (

@@ -1,7 +1,7 @@
 r"""What is said of made rows: the features of `anomalies.judge.Judge`, and how near new rows lie to old ones.
 
-As a whole, apart from its region: normal scores with the region filled as is expected given the rest. Regions are
-compared with the same cells of normal rows. Distances to records are in normal scores,
+As a whole, apart from its region: normal scores with the region filled as is expected given the rest. Distances to
+records are in normal scores,
 
 .. math:: r = \frac{\mathrm{median}_i \min_j |u'_i - u_j|}{\mathrm{median}_j \min_{k \ne j} |u_j - u_k|} ,
 
@@ -19,22 +19,25 @@ from anodiff.data.table import Table
 from anodiff.diffusion.fill import conditional_mean
 from anodiff.diffusion.infilling import Given
 from anodiff.made import Judgement
-from anodiff.metrics.neighbours import nearest, nearest_each_other
+from anodiff.metrics.neighbours import ROUNDING, nearest, nearest_each_other
 from anodiff.recipes.rows_sought import Workshop
 from anodiff.types import JSON, Scores
 
 MOST = 2000
+FEW = 10
+"""Rows that are not enough to say how near rows lie to each other."""
 
 
 def verdicts(
     workshop: Workshop,
     judge: Judge,
     held: tuple[Table, Scores],
+    rows: Table,
     made: tuple[Table, Table],
     region: np.ndarray,
     score: Scores,
     target: Scores,
-    examples: tuple[np.ndarray, np.ndarray] | None,
+    examples: np.ndarray | None,
     seed: int,
 ) -> tuple[list[Judgement], JSON]:
     """One judgement per made row, and what is said of all together.
@@ -43,26 +46,29 @@ def verdicts(
         workshop: Where they were made.
         judge: What they are judged by.
         held: Normal rows that the judge did not learn from, and their z.
+        rows: Those of fit.
         made: Rows before and after.
         region: Cells that changed `(m, columns)`.
         score: Their z `(m,)`.
         target: What it was to be.
-        examples: Cells of known anomalies and their regions, `(k, columns)` each.
+        examples: Known anomalies in normal scores `(k, columns)`.
         seed: Of the draw of regions that normals are given.
     """
     rng = np.random.default_rng(seed)
-    normals = held[0].take(np.sort(rng.permutation(len(held[0]))[:MOST]))
+    normals = spread_out(held[0])
     old, before, after = (workshop.ranked.encode(table) for table in (normals, *made))
     lent = region[rng.integers(len(region), size=len(old))]
     change = np.where(region, np.nan_to_num(np.abs(after - before), nan=1.0), 0.0)
-    real = (old, lent) if examples is None else examples
+    looks = _look(workshop, spread_out(rows), before, after)
+    if examples is not None:
+        looks = np.nan_to_num(examples), looks[1]
     said = judge.verdicts(
         whole=(_apart(workshop, old, lent), _apart(workshop, after, region)),
         odd=(held[1], score),
         wanted=np.clip(1 - ndtr(target), judge.p_value, 1.0),
         change=change,
         region=region,
-        looks=(_look(*real), _look(after, region)),
+        looks=looks,
     )
     return said, judge.two_sample(np.nan_to_num(old), np.nan_to_num(after), seed)
 
@@ -90,7 +96,6 @@ def closeness(rows: np.ndarray, made: np.ndarray) -> JSON:
     other: 5 % where they are as far as records.
     """
     rows, made = np.nan_to_num(rows), np.nan_to_num(made)
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), 5 * MOST)).astype(int)]
     own, new = nearest_each_other(rows)[0][:, 0], nearest(made, rows)[0][:, 0]
     usual = float(np.median(own))
     return {
@@ -109,6 +114,13 @@ def _apart(workshop: Workshop, u: np.ndarray, region: np.ndarray) -> np.ndarray:
     return np.asarray(conditional_mean(gaussian, workshop.tensor(u).double(), known).numpy())
 
 
-def _look(u: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Which cells are changed, and to what."""
-    return np.hstack([np.where(region, np.nan_to_num(u), 0.0), region.astype(float)])
+def spread_out(rows: Table, most: int = MOST) -> Table:
+    """At most so many of the rows, evenly."""
+    return rows.take(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int))
+
+
+def _look(workshop: Workshop, rows: Table, before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normal rows that nothing was made on, and what was made, both whole."""
+    old = np.nan_to_num(workshop.ranked.encode(rows))
+    free = nearest(old, np.nan_to_num(before))[0][:, 0] > ROUNDING
+    return old[free] if free.sum() > FEW else old, np.nan_to_num(after)

@@ -30,6 +30,7 @@ from anodiff.types import Misfit, Scores
 TOLERANCE = 0.2
 """How far from the wanted z a row may land before it is drawn again."""
 ROUNDS = 4
+HALVINGS = 4
 STEPS = 30
 """Of a walk from nothing."""
 
@@ -99,8 +100,13 @@ class Workshop:
     z: Judged
     farthest: float
 
-    def scene(self) -> Scene:
-        """What kinds are made of."""
+    def scene(self, z: Callable[[Tensor], Tensor], target: np.ndarray) -> Scene:
+        """What kinds are made of, for rows that are to come to a target `(B,)` of z."""
+
+        def nearest(rows: Tensor) -> Tensor:
+            away = (z(rows.flatten(0, 1)).reshape(rows.shape[:2]) - torch.from_numpy(target)).abs()
+            return rows[away.argmin(0), torch.arange(rows.shape[1])]
+
         use = self.ranked.usable
         low, high = (torch.tensor(end[use], dtype=torch.float32) for end in self.ranked.ends)
         return Scene(
@@ -108,6 +114,7 @@ class Workshop:
             low,
             high,
             lambda n, rng: torch.tensor(self.ranked.common(n, rng)[:, use], dtype=torch.float32),
+            nearest,
         )
 
     def tensor(self, u: np.ndarray) -> Tensor:
@@ -144,12 +151,12 @@ class Workshop:
         whole = self.ranked.encode(rows, np.random.default_rng(seed))
         u, region = whole.copy(), np.zeros(whole.shape, bool)
         amount, score, loss = np.zeros(len(rows)), begun.copy(), np.full(len(rows), np.inf)
-        spent, beyond = 0.0, False
+        spent, beyond = 0.0, None
         for turn in range(ROUNDS):
             at = np.flatnonzero(loss > TOLERANCE)
             if not len(at):
                 break
-            draw = Draw(np.random.default_rng([seed, turn]), cluster[at], seed)
+            draw = Draw(np.random.default_rng([seed, turn]), cluster[at], seed, turn)
             where, one = placed(at, turn), kind(at)
             beyond = one.beyond
             made = self._once(one, rows.take(at), whole[at], where, target[at], draw, seed + turn)
@@ -171,7 +178,14 @@ class Workshop:
         draw: Draw,
         seed: int,
     ) -> "_Tried":
-        scene, x = self.scene(), self.tensor(whole)
+
+        def z(u: Tensor) -> Tensor:
+            times = len(u) // len(rows)
+            base = rows if times == 1 else rows.take(np.tile(np.arange(len(rows)), times))
+            made = self.ranked.replaced(base, self.laid(u), np.tile(region, (times, 1)), kind.beyond)
+            return torch.from_numpy(self.z(made))
+
+        scene, x = self.scene(z, target), self.tensor(whole)
         inside = torch.from_numpy(region[:, self.ranked.usable])
         hidden = inside | torch.from_numpy(np.isnan(whole[:, self.ranked.usable]))
         begun = kind.begun(scene, x, inside, draw)
@@ -183,14 +197,19 @@ class Workshop:
             walks += 1
             return kind.settled(scene, fill(begun, hidden, amount, seed), begun, inside)
 
-        def z(u: Tensor) -> Tensor:
-            return torch.from_numpy(self.z(self.ranked.replaced(rows, self.laid(u), region, kind.beyond)))
-
         first = make(torch.zeros(len(x)))
         own = z(first)
         room = (self.farthest - own).clamp(min=1e-6)
         strength = ((torch.from_numpy(target) - own) / room).clamp(0, 1)
-        found = seek(lambda a: make(a) if bool(a.any()) else first, z, strength, self.farthest, kind.most)
+        found = seek(
+            lambda a: make(a) if bool(a.any()) else first,
+            z,
+            strength,
+            self.farthest,
+            kind.most,
+            kind.doublings,
+            HALVINGS,
+        )
         return _Tried(self.laid(found.items), found.amount.numpy(), found.score.numpy(), float(walks * fill.nfe))
 
     def normal(self, rows: Table, fresh: np.ndarray, seed: int) -> Table:
