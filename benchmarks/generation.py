@@ -1,6 +1,7 @@
-"""Whether made anomalies help a detector to find real ones: `python benchmarks/generation.py images`.
+"""Whether made anomalies help a detector to find real ones: `python benchmarks/generation.py images`, or `tables`.
 
-It needs the magnetic tiles where ANODIFF_DATA says. What is done is kept, and a run that was stopped goes on.
+It needs the magnetic tiles or the tables where ANODIFF_DATA says. What
+is done is kept, and a run that was stopped goes on.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from anodiff.bench.generation import tables_run
 from anodiff.bench.generation.arms import ARMS
 from anodiff.bench.generation.cycle import page, running
 from anodiff.bench.generation.images import Asked
@@ -41,7 +43,7 @@ def main(typed):
     path = asked.output or RESULTS / "generation_images.json"
     if not asked.show:
         arms = ARMS if asked.arms is None else tuple(name.strip() for name in asked.arms.split(";"))
-        settings = Asked(asked.counts, asked.made, asked.share, arms=arms)
+        settings = Asked(asked.counts, made=asked.made, share=asked.share, arms=arms)
         command = shlex.join(["python", "benchmarks/generation.py", *typed])
         for record in running(settings, asked.seeds, path, command, asked.overwrite):
             print(
@@ -55,8 +57,36 @@ def main(typed):
     print(page(json.loads(path.read_text(encoding="utf-8"))["summary"]))
 
 
+def tables(typed):
+    found = argparse.ArgumentParser(description="What chooses the members of the hybrid of tables.")
+    found.add_argument("--seeds", type=int, default=3, help="0 to so many less one [3]")
+    found.add_argument("--collection", default="adbench", help="adbench, mixed or fresh [adbench]")
+    found.add_argument("--sets", help="only those of A,B [all]")
+    found.add_argument("--parts", default="plain,generated", help="of plain (no generator), generated [both]")
+    found.add_argument("--cache", type=Path, help="folder of fitted detectors, to fit each only once")
+    found.add_argument("-o", "--output", type=Path, default=RESULTS / "generation_tables.json", help="json file")
+    found.add_argument("--overwrite", action="store_true", help="begin anew")
+    found.add_argument("--show", action="store_true", help="print what is recorded, and run nothing")
+    asked = found.parse_args(typed)
+    if not asked.show:
+        chosen = tables_run.chosen(asked.collection, asked.sets)
+        command = shlex.join(["python", "benchmarks/generation.py", "tables", *typed])
+        for done in tables_run.running(
+            chosen,
+            asked.seeds,
+            asked.parts.split(","),
+            tables_run.Asked(),
+            asked.output,
+            command,
+            asked.cache,
+            asked.overwrite,
+        ):
+            print(done, file=sys.stderr, flush=True)
+    print(tables_run.page(json.loads(asked.output.read_text(encoding="utf-8"))["summary"]))
+
+
 if __name__ == "__main__":
     try:
-        main(sys.argv[1:])
+        tables(sys.argv[2:]) if sys.argv[1:2] == ["tables"] else main(sys.argv[1:])
     except (Refusal, OSError) as refusal:
         sys.exit(f"generation.py: {refusal}")

@@ -41,6 +41,7 @@ class Asked:
 
     Attributes:
         counts: Known defects of each kind.
+        most: Of each kind that are never judged, whatever the counts; half of a kind at most.
         made: So many are made for each arm.
         share: What made ones weigh together, over what real ones do.
         split: Of the magnetic tiles.
@@ -48,6 +49,7 @@ class Asked:
     """
 
     counts: tuple[int, ...] = (0, 1, 5, 10)
+    most: int = 10
     made: int = 60
     share: float = 1.0
     split: str = "grouped"
@@ -55,8 +57,8 @@ class Asked:
 
     def check(self) -> None:
         """Refuse what is out of range."""
-        if not self.counts or min(self.counts) < 0:
-            raise Misfit(f"--counts is {self.counts}; give numbers of known defects from 0.")
+        if not self.counts or min(self.counts) < 0 or max(self.counts) > self.most:
+            raise Misfit(f"--counts is {self.counts}; give numbers of known defects from 0 to {self.most}.")
         if self.made < 5 or not self.share > 0:
             raise Misfit(
                 f"--made is {self.made}, --share {self.share:g}; give 5 pictures or more, and a weight above 0."
@@ -65,8 +67,8 @@ class Asked:
             raise Misfit(f"there is no arm {odd[0]!r}; choose of {', '.join(ARMS)}.")
 
     def to_dict(self) -> JSON:
-        """As it is written."""
-        return {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(self).items()}
+        """What a record depends on: neither the other counts nor the other arms."""
+        return {name: each for name, each in asdict(self).items() if name not in ("counts", "arms")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +126,7 @@ def named(asked: Asked, count: int) -> list[str]:
 
 def act(bench: Bench, seed: int, asked: Asked, done: set[tuple[int, int, str]]) -> Iterator[JSON]:
     """A record of each count and arm that is not done."""
-    kinds = drawn(bench.case, max(*asked.counts, 1), seed)
+    kinds = drawn(bench.case, asked.most, seed)
     left = np.setdiff1d(np.arange(len(bench.test)), np.concatenate(list(kinds.values())))
     for count in asked.counts:
         at = np.concatenate([each[:count] for each in kinds.values()]).astype(int)
