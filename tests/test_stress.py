@@ -1,6 +1,7 @@
 """The detectability curve of any detector, on a generator that is a toy."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -116,6 +117,21 @@ def test_columns_of_frames_are_named():
     assert {spot.name for spot in found.spots} == {f"column {name}" for name in frame.columns}
     assert found.blind()[-1].startswith("column wear: at 5 % false alarms")
     assert len(found.blind()) == 1
+
+
+def test_a_place_is_not_blamed_for_its_kind():
+    class Apart(Toy):
+        def sample(self, n, *, kind, **order):
+            made = super().sample(n, kind=kind, **order)
+            region = np.zeros_like(made.region)
+            region[:, self.kinds_.index(kind)] = True
+            return replace(
+                made, data=made.normal + made.strength[:, None] * 8 * (kind == "far") * region, region=region
+            )
+
+    found = stress(farthest, Apart("tabular"), HELD, n=20, higher_is_abnormal=True)
+    assert found.spots == []
+    assert [line.split(":")[0] for line in found.blind()] == ["far", "faint"]
 
 
 def test_series_by_channel():

@@ -35,14 +35,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Spot:
-    """How well anomalies at one spot are found, all kinds, sizes and strengths together.
+    """How well anomalies at one spot are found, all strengths together of those kinds that lie elsewhere too.
 
     Attributes:
         name: A ninth of the picture, a channel, a column.
         n: How many.
         auroc: Against held-out normals.
         recall: The share found at the rate of false alarms. Intervals hold for all spots together.
-        elsewhere: The share found at all other spots.
+        elsewhere: The share found of those of the same kinds that do not touch it.
     """
 
     name: str

@@ -10,7 +10,7 @@ from anodiff.made import Made
 from anodiff.metrics.against import Against, wider
 from anodiff.metrics.ranking import Interval, proportion
 from anodiff.stress.curve import Spot
-from anodiff.types import Unreadable
+from anodiff.types import Misfit, Unreadable
 
 Score = Callable[[Any], np.ndarray]
 """From items, or from one series, to one score each; higher is more abnormal."""
@@ -43,25 +43,28 @@ class Items:
 
     def spots(self) -> list[Spot]:
         """By place in the item. Strengths of one anomaly count as one; the more places, the wider the intervals."""
-        each = {key: np.mean(pairs, axis=0) for key, pairs in self.said.items()}
-        names = dict.fromkeys(name for names in self.where.values() for name in names)
-        here = {name: np.array([pair for key, pair in each.items() if name in self.where[key]]) for name in names}
-        rest = {name: np.array([pair for key, pair in each.items() if name not in self.where[key]]) for name in names}
-        told = [name for name in names if len(here[name]) >= FEWEST and len(rest[name])]
+        names = dict.fromkeys(name for each in self.where.values() for name in each)
+        pairs = {name: self._here_and_elsewhere(name) for name in names}
+        told = {name: pair for name, pair in pairs.items() if len(pair[0]) >= FEWEST}
         level = 0.05 / max(len(told), 1)
-        return [
-            Spot(
-                name,
-                len(here[name]),
-                _mean_interval(here[name][:, 0], level, self.seed),
-                wider(
-                    _mean_interval(here[name][:, 1], level, self.seed),
-                    proportion(round(here[name][:, 1].sum()), len(here[name]), 1 - level),
-                ),
-                float(rest[name][:, 1].mean()),
-            )
-            for name in told
-        ]
+        return [self._spot(name, here, elsewhere, level) for name, (here, elsewhere) in told.items()]
+
+    def _here_and_elsewhere(self, name: str) -> tuple[np.ndarray, float]:
+        """Standing and share found of anomalies at a place `(n, 2)`, and the share found at others of their kinds."""
+        here, shares = list[np.ndarray](), list[float]()
+        for number in dict.fromkeys(key[0] for key in self.said):
+            sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+            for key in (key for key in self.said if key[0] == number and self.where[key]):
+                sides[name in self.where[key]].append(np.mean(self.said[key], axis=0))
+            if sides[0] and sides[1]:
+                here += sides[1]
+                shares += [float(np.mean(sides[0], axis=0)[1])] * len(sides[1])
+        return np.array(here).reshape(-1, 2), float(np.mean(shares)) if shares else 0.0
+
+    def _spot(self, name: str, here: np.ndarray, elsewhere: float, level: float) -> Spot:
+        area, recall = (_mean_interval(column, level, self.seed) for column in here.T)
+        counted = proportion(round(here[:, 1].sum()), len(here), 1 - level)
+        return Spot(name, len(here), area, wider(recall, counted), elsewhere)
 
     def _against(self, made: Made, number: int) -> Against:
         if self.against is None:
@@ -74,7 +77,10 @@ class Items:
 
 
 class Spans(Items):
-    """The highest score where a series was changed, against stretches as long in the same series before it was."""
+    """The highest score where a series was changed, against stretches as long in the same series before it was.
+
+    Stretches are drawn anew as if each were by itself; those of one series may overlap.
+    """
 
     def __init__(self, kind: str, score: Score, X: Any, rate: float, seed: int) -> None:
         super().__init__(kind, score, X, rate, seed)
@@ -83,7 +89,9 @@ class Spans(Items):
     def _against(self, made: Made, number: int) -> Against:
         if self.against is None or number != self.number:
             random = np.random.default_rng([self.seed, number])
-            before = [self._instants(series) for series in (made.data if made.normal is None else made.normal)]
+            if made.normal is None:
+                raise Misfit("series made from nothing cannot be held against what they were; order a kind of anomaly.")
+            before = [self._instants(series) for series in made.normal]
             spans = [_shifted(_touched(region), random) for region in made.region]
             highest = [scores[span].max() for scores, shifts in zip(before, spans, strict=True) for span in shifts]
             self.against, self.number = Against(np.array(highest), self.rate, seed=self.seed), number
