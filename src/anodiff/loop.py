@@ -20,7 +20,7 @@ from anodiff.rounds.cycle import Cycle, hardest, of_kinds, ordered_by_kind, pool
 from anodiff.rounds.items import halves, plain, shown
 from anodiff.rounds.makers import Maker, makers
 from anodiff.rounds.measure import Yardstick, yardstick
-from anodiff.rounds.record import NOT, WITHOUT, Round, Rounds
+from anodiff.rounds.record import WITHOUT, Round, Rounds
 from anodiff.types import Misfit
 
 HELD = 0.3
@@ -148,7 +148,7 @@ class Loop:
                 surest, best = turn.round.gains[WITHOUT].low, turn.detector
             self.rounds_ = Rounds(list(found), best, cycle.measure.about, cycle.confidence, facts, made)
             yield turn.round
-            idle = idle + 1 if turn.round.verdict == NOT else 0
+            idle = 0 if turn.round.helped else idle + 1
             if idle >= self.patience:
                 return
 

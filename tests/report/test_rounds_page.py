@@ -5,7 +5,7 @@ import pytest
 
 from anodiff.metrics.ranking import Interval
 from anodiff.report.rounds_render import headline, render_rounds
-from anodiff.rounds.record import HELPS, NOT, OURS, WEAK, WITHOUT, Round, Rounds
+from anodiff.rounds.record import HELPS, NOT, OURS, WEAK, WITHOUT, WORSE, Round, Rounds
 
 
 def round_(number, without, rival):
@@ -16,6 +16,7 @@ def round_(number, without, rival):
 
 HELPED = round_(1, (0.2, 0.1, 0.3), (0.1, 0.05, 0.2))
 EVEN = round_(2, (0.2, 0.15, 0.3), (0.0, -0.05, 0.2))
+HURT = round_(1, (-0.2, -0.3, -0.1), (0.0, -0.05, 0.2))
 NONE = round_(3, (0.01, -0.1, 0.1), (0.0, -0.05, 0.2))
 
 
@@ -24,7 +25,7 @@ def found(*rounds):
 
 
 def test_verdicts_follow_the_intervals():
-    assert [each.verdict for each in (HELPED, EVEN, NONE)] == [HELPS, WEAK, NOT]
+    assert [each.verdict for each in (HELPED, EVEN, NONE, HURT)] == [HELPS, WEAK, NOT, WORSE]
     assert found(NONE).best is None
     assert not found(NONE).helps
     assert found(HELPED, EVEN, NONE).best is EVEN
@@ -36,6 +37,8 @@ def test_verdicts_follow_the_intervals():
         ((HELPED,), "help, more than the classical ones do"),
         ((EVEN, NONE), "help, but no more than the classical ones do"),
         ((NONE,), "do not help here"),
+        ((HURT, NONE), "do not help here"),
+        ((HURT,), "make it worse here"),
     ],
 )
 def test_the_page_says_so_first(rounds, said):

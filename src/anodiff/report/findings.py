@@ -13,6 +13,7 @@ from anodiff.data.table import Table
 from anodiff.detect import Detector
 from anodiff.explain import Explanation
 from anodiff.recipes.schema import Recipe
+from anodiff.recipes.specs import OF_THE_PANEL
 from anodiff.report.calibration import curve, rates_for
 from anodiff.report.citing import works
 from anodiff.report.judgement import headline, limits, trust
@@ -169,7 +170,7 @@ def contributions(detector: Detector, explained: Sequence[Explanation]) -> list[
 def asked_of(recipe: Recipe, name: str) -> str:
     """Which model a score asks, in words."""
     asked = recipe.scores[name]
-    if asked.use == "likeness":
+    if asked.use in OF_THE_PANEL:
         return "the known anomalies"
     return "its own network" if asked.of is None else f"{asked.of}: {recipe.denoisers[asked.of].use}"
 

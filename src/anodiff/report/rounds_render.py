@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from anodiff.report.plots import ALARM, CALM, FAINT, INK, uri
-from anodiff.rounds.record import HELPS, NOT, OURS, WITHOUT, Rounds
+from anodiff.rounds.record import HELPS, NOT, OURS, WITHOUT, WORSE, Rounds
 
 NAMES = {OURS: "generated anomalies", WITHOUT: "none", "without examples": "none, nor known ones"}
 """What a detector was taught besides the known anomalies, for people."""
@@ -36,7 +36,7 @@ def render_rounds(found: Rounds, sheet: bytes | None = None) -> str:
         names={name: NAMES.get(name, name) for name in last.values},
         gains=gain_plot(found),
         good=HELPS,
-        bad=NOT,
+        bad=(NOT, WORSE),
         sheet=None if sheet is None else f"data:image/png;base64,{base64.b64encode(sheet).decode()}",
     )
 
@@ -44,7 +44,8 @@ def render_rounds(found: Rounds, sheet: bytes | None = None) -> str:
 def headline(found: Rounds) -> str:
     """Whether it helps, in a few words."""
     if found.best is None:
-        return "Made anomalies do not help here"
+        worse = all(each.verdict == WORSE for each in found.rounds)
+        return f"Made anomalies {'make it worse' if worse else 'do not help'} here"
     if found.best.verdict == HELPS:
         return "Made anomalies help, more than the classical ones do"
     return "Made anomalies help, but no more than the classical ones do"

@@ -9,7 +9,7 @@ from anodiff.metrics.ranking import Interval
 from anodiff.types import JSON
 
 OURS, WITHOUT = "generated", "without"
-HELPS, WEAK, NOT = "helps", "helps, no more than others do", "does not help"
+HELPS, WEAK, NOT, WORSE = "helps", "helps, no more than others do", "does not help", "makes it worse"
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,13 @@ class Round:
         """What made anomalies did: helped, helped no more than a rival did, or did not help."""
         before = self.gains[WITHOUT]
         if before.low <= 0:
-            return NOT
+            return WORSE if before.high < 0 else NOT
         return HELPS if all(gain.low > 0 for gain in self.gains.values()) else WEAK
+
+    @property
+    def helped(self) -> bool:
+        """Whether the gain over no made anomalies is surely above zero."""
+        return self.gains[WITHOUT].low > 0
 
     def to_dict(self) -> JSON:
         """The same as JSON."""
@@ -74,7 +79,7 @@ class Rounds:
     @property
     def best(self) -> Round | None:
         """The round whose gain is surely the largest, among those that helped."""
-        helped = [each for each in self.rounds if each.verdict != NOT]
+        helped = [each for each in self.rounds if each.helped]
         return max(helped, key=lambda each: each.gains[WITHOUT].low, default=None)
 
     @property
