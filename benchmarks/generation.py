@@ -1,7 +1,7 @@
-"""Whether made anomalies help a detector to find real ones: `python benchmarks/generation.py images`, or `tables`.
+"""Whether made anomalies help a detector to find real ones: `python benchmarks/generation.py images`, `tables`, `series`.
 
-It needs the magnetic tiles or the tables where ANODIFF_DATA says. What
-is done is kept, and a run that was stopped goes on.
+It needs the magnetic tiles, the tables or the series where ANODIFF_DATA says. What is done is kept, and a run that was
+stopped goes on.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from anodiff.bench.generation import tables_run
+from anodiff.bench.generation import series_run, tables_run
 from anodiff.bench.generation.arms import ARMS
 from anodiff.bench.generation.cycle import page, running
 from anodiff.bench.generation.images import Asked
@@ -85,8 +85,26 @@ def tables(typed):
     print(tables_run.page(json.loads(asked.output.read_text(encoding="utf-8"))["summary"]))
 
 
+def series(typed):
+    found = argparse.ArgumentParser(description="What chooses the scores that a series is judged by.")
+    found.add_argument("--seeds", type=int, default=3, help="draws of known events [3]")
+    found.add_argument("--counts", type=whole, default=(3, 5, 10), help="known events [3,5,10]")
+    found.add_argument("--cache", type=Path, help="folder of fitted detectors, to fit each only once")
+    found.add_argument("-o", "--output", type=Path, default=RESULTS / "generation_series.json", help="json file")
+    found.add_argument("--overwrite", action="store_true", help="begin anew")
+    found.add_argument("--show", action="store_true", help="print what is recorded, and run nothing")
+    asked = found.parse_args(typed)
+    if not asked.show:
+        command = shlex.join(["python", "benchmarks/generation.py", "series", *typed])
+        for done in series_run.running(asked.counts, asked.seeds, asked.output, command, asked.cache, asked.overwrite):
+            print(done, file=sys.stderr, flush=True)
+    print(series_run.page(json.loads(asked.output.read_text(encoding="utf-8"))["summary"]))
+
+
+OTHERS = {"tables": tables, "series": series}
+
 if __name__ == "__main__":
     try:
-        tables(sys.argv[2:]) if sys.argv[1:2] == ["tables"] else main(sys.argv[1:])
+        OTHERS[sys.argv[1]](sys.argv[2:]) if sys.argv[1:2] and sys.argv[1] in OTHERS else main(sys.argv[1:])
     except (Refusal, OSError) as refusal:
         sys.exit(f"generation.py: {refusal}")

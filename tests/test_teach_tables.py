@@ -91,9 +91,9 @@ def test_other_normals_that_were_counted_are_asked_for_again() -> None:
 def test_what_weighs_less_is_heard_less_and_places_no_alarm(plain: TableDetector) -> None:
     real, made = broken()[:4], normals(30, 50) + 0.2
     alone = plain.teach(real)
-    weights = np.r_[np.ones(4), np.full(30, 0.01)]
+    weights = np.r_[np.ones(4), np.full(30, 0.005)]
     both = plain.teach(np.r_[real, made], weights=weights)
-    loud = plain.teach(np.r_[real, made], weights=np.r_[np.ones(4), np.full(30, 0.5)])
+    loud = plain.teach(np.r_[real, made], weights=np.r_[np.ones(4), np.full(30, 0.05)])
     assert voices(both)["learnt"] == pytest.approx(voices(alone)["learnt"], abs=0.2)
     assert 0 < voices(both)[RESEMBLANCE] < voices(loud)[RESEMBLANCE] < voices(loud)[LIKENESS]
     assert len(both.calibration_.known[LIKENESS]) == both.whole_.facts["examples"] == 4

@@ -70,8 +70,8 @@ def stranger(model: Model) -> Model:
     recipe = strangers(model.recipe)
     names = [name for name in model.score.members if name in recipe.scores]
     fewer = model.score.only({name: recipe.scores[name].weight for name in names})
-    panel = {name: model.panel[name] for name in model.panel.denoisers if name in recipe.denoisers}
-    return replace(model, recipe=recipe, panel=Panel(panel or dict(model.panel.denoisers.items())), score=fewer)
+    kept = [name for name in model.panel.denoisers if name in recipe.denoisers] or list(model.panel.denoisers)
+    return replace(model, recipe=recipe, panel=Panel({name: model.panel[name] for name in kept}), score=fewer)
 
 
 def scaled(score: Hybrid, found: Parts, trusted: np.ndarray) -> Hybrid:

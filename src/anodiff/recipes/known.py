@@ -3,8 +3,8 @@ r"""A handful of known anomalies: which scores see them, and what is like them,
 .. math:: w_m \propto e^{\beta A_m}, \quad
           A_m = \operatorname{mean}_i P\big(a_m(X) < a_m(e_i) \mid X \text{ normal}\big),
 
-so a score that ranks the known anomalies e_i below many normals loses its voice. Beside the scores stands the likeness
-to the known anomalies. Both constants were chosen on the 26 development tables.
+so a score that ranks the known anomalies e_i below many normals loses its voice. Beside the scores stand the likeness
+to the known anomalies and a leaning towards them. The constants were chosen on the development tables.
 """
 
 from collections.abc import Mapping
@@ -18,28 +18,31 @@ from torch import Tensor
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.transform import Transformed
-from anodiff.recipes.build import score
-from anodiff.recipes.grow import Totals, raw_totals
+from anodiff.recipes.build import Silent, score
+from anodiff.recipes.grow import FOLDS, Totals, raw_totals
 from anodiff.recipes.schema import Recipe
-from anodiff.recipes.specs import EmpiricalSpec, ScoreSpec
+from anodiff.recipes.specs import OF_THE_PANEL, EmpiricalSpec, ScoreSpec
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.combine import Panel
+from anodiff.scores.leaning import Leaning
 from anodiff.scores.likeness import Likeness
 from anodiff.scores.reconstruction import Residual
 from anodiff.scores.space import Inside
 from anodiff.types import Misfit
 
 SHARPNESS = 20.0
-PULL = 0.5
+PULL = 1.0
+LEAN = 0.3
 FLOOR = 0.01
 """The floor of the likeness, as a share of the median squared distance of normals."""
 KNOWN, LIKENESS = "known", "likeness"
 MADE, RESEMBLANCE = "made", "resemblance"
+LEANING = "leaning"
 
 
 def strangers(recipe: Recipe) -> Recipe:
     """The recipe as it was before it met known anomalies."""
-    return recipe.only(name for name, asked in recipe.scores.items() if asked.use != "likeness")
+    return recipe.only(name for name, asked in recipe.scores.items() if asked.use not in OF_THE_PANEL)
 
 
 def counted(weights: Any, count: int) -> np.ndarray:
@@ -59,7 +62,7 @@ def counted(weights: Any, count: int) -> np.ndarray:
         raise Misfit(f"{given} for {count} examples; give one for each, 1 for a real one, less for a made one.")
     if not np.isfinite(own).all() or own.min() < 0 or own.max() <= 0:
         raise Misfit(f"weights lie from {own.min():g} to {own.max():g}; give numbers of 0 or more, and one above 0.")
-    return own / own.max()
+    return np.asarray(own / own.max())
 
 
 def seen(left_out: Totals, known: Totals, weights: np.ndarray | None = None) -> dict[str, float]:
@@ -97,20 +100,22 @@ class Parts:
 
 
 def acquainted(parts: Parts, rows: Tensor, alone: Tensor, weights: np.ndarray | None = None) -> Parts:
-    """Add the likeness to the known anomalies `rows` `(k, d)`, each of which is judged without its own help.
+    """Add the likeness to the known anomalies `rows` `(k, d)` and the leaning; each is judged without its own help.
 
     `alone` `(n, d)` are the rows of fit, to be held against the known anomalies. What weighs less than 1 was made: it
-    stands in a likeness of its own, which shares the pull, and the others alone are known. A recipe that names no
-    distance to normal rows stays as it is.
+    stands in a likeness of its own, which takes as much of the pull as it weighs beside the others, and these alone are
+    known. A recipe that names no distance to normal rows stays as it is.
     """
     weights = np.ones(len(rows)) if weights is None else weights
     real = weights == 1
     parts = replace(parts, known={name: raw[real] for name, raw in parts.known.items()})
     if nearness(parts.recipe) is None:
         return parts
-    voice = float(weights[~real].mean()) if (~real).any() else 0.0
+    voice = min(1.0, float(weights[~real].sum() / weights[real].sum()))
     found = like(parts, rows[real], alone, (KNOWN, LIKENESS), PULL / (1 + voice), rows[real])
-    return like(found, rows[~real], alone, (MADE, RESEMBLANCE), PULL * voice / (1 + voice)) if voice else found
+    if voice:
+        found = like(found, rows[~real], alone, (MADE, RESEMBLANCE), PULL * voice / (1 + voice))
+    return leaning(found, rows, alone, weights)
 
 
 def nearness(recipe: Recipe) -> EmpiricalSpec | None:
@@ -151,6 +156,35 @@ def like(
         {**parts.members, names[1]: score(asked, rows.shape[1], panel.schedule, 0)},
         {**parts.left_out, names[1]: normal},
         {**parts.known, names[1]: each},
+    )
+
+
+def leaning(parts: Parts, rows: Tensor, alone: Tensor, weights: np.ndarray) -> Parts:
+    """Add the direction of known anomalies `rows` `(k, d)`; each of weight 1 is judged without its own help.
+
+    Normal rows are judged by directions that a tenth of them each had no part in.
+    """
+    asked = ScoreSpec(use="leaning", weight=LEAN, settings={"width": rows.shape[1]})
+    nobody, shares, real = Silent(parts.panel.schedule), torch.from_numpy(weights), torch.from_numpy(weights == 1)
+
+    def fitted(normal: Tensor, known: Tensor, own: Tensor) -> Leaning:
+        return Leaning(rows.shape[1]).fit(normal, known, own)
+
+    left_out, fold = np.zeros(len(alone)), torch.arange(len(alone)) % FOLDS
+    for k in range(min(FOLDS, len(alone))):
+        part = fitted(alone[fold != k], rows, shares)
+        left_out[(fold == k).numpy()] = raw_totals(part, nobody, alone[fold == k])
+    known, each = rows[real], np.full(int(real.sum()), np.median(left_out))
+    if len(known) > 1:
+        others = [known[torch.arange(len(known)) != i] for i in range(len(known))]
+        parts_of = [fitted(alone, rest, torch.ones(len(rest), dtype=torch.float64)) for rest in others]
+        each = np.array([raw_totals(p, nobody, one[None])[0] for p, one in zip(parts_of, known, strict=True)])
+    return Parts(
+        parts.recipe.model_copy(update={"scores": {**parts.recipe.scores, LEANING: asked}}),
+        parts.panel,
+        {**parts.members, LEANING: fitted(alone, rows, shares)},
+        {**parts.left_out, LEANING: left_out},
+        {**parts.known, LEANING: each},
     )
 
 

@@ -14,7 +14,7 @@ from anodiff.scores import SCORES
 
 OWN_NETWORK = {"categorical_time", "inverse_gamma_time", "segmented"}
 OWN_AND_ASKED = {"segmented"}
-OF_THE_PANEL = {"likeness"}
+OF_THE_PANEL = {"likeness", "leaning"}
 OF_SERIES = {"spectral", "infilling"}
 OF_PICTURES = {"restored"}
 
