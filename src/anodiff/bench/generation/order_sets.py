@@ -13,12 +13,13 @@ from anodiff.data.labelled import Labelled
 from anodiff.data.public_series import find
 from anodiff.data.readers import read
 from anodiff.made import taken
+from anodiff.metrics.segments import segments
 
 TABLES = ("annthyroid", "cardio", "thyroid", "pima", "Wilt", "letter", "sick_thyroid")
 SERIES = {"multivariate": ("SMD", "ASD", "SKAB"), "univariate": ("NAB", "YAHOO", "UCR")}
 EACH = 2
-PIECE = 400
-"""Instants of the pieces that anomalies of series are made on."""
+PIECE, AROUND = 400, 100
+"""Instants of the pieces that anomalies of series are made on, and around a real one."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,17 @@ def of_table(path: object, seed: int) -> Parts:
     if str(path).endswith(".npz"):
         with np.load(str(path)) as file:
             X, y = file["X"].astype(np.float64), file["y"]
-        rows = np.unique(X[y == 0], axis=0)
+        rows, bad = np.unique(X[y == 0], axis=0), np.unique(X[y == 1], axis=0)
     else:
         frame = read(str(path)).arrow.to_pandas().drop_duplicates()
-        rows = frame[frame[LABEL] == 0].drop(columns=LABEL).reset_index(drop=True)
-    order = np.random.default_rng(seed).permutation(len(rows))[:6000]
+        rows, bad = (frame[frame[LABEL] == k].drop(columns=LABEL).reset_index(drop=True) for k in (0, 1))
+    random = np.random.default_rng(seed)
+    order, others = random.permutation(len(rows))[:6000], random.permutation(len(bad))
     a, b = len(order) // 2, 3 * len(order) // 4
-    return Parts(taken(rows, order[:a]), taken(rows, order[a:b]), taken(rows, order[b:]))
+    return Parts(taken(rows, order[:a]), taken(rows, order[a:b]), taken(rows, order[b:]), taken(bad, others))
 
 
-def of_series(load: Callable[[], Labelled], seed: int) -> Parts:  # noqa: ARG001
+def of_series(load: Callable[[], Labelled], seed: int) -> Parts:
     """The longest normal stretch, in time; what anomalies are made on comes in pieces."""
     held = load()
     X, y = np.asarray(held.X, dtype=np.float64), np.asarray(held.y)
@@ -71,7 +73,11 @@ def of_series(load: Callable[[], Labelled], seed: int) -> Parts:  # noqa: ARG001
     a, b = len(normal) // 2, 3 * len(normal) // 4
     rest = normal[b:]
     pieces = [rest[i : i + PIECE] for i in range(0, max(1, len(rest) - PIECE // 2), PIECE)]
-    return Parts([normal[:a]], [normal[a:b]], pieces)
+    order = np.random.default_rng(seed).permutation(len(found := segments(y)))
+    events = [found[i] for i in order]
+    bad = [X[max(0, a - AROUND) : b + AROUND] for a, b in events]
+    where = [y[max(0, a - AROUND) : b + AROUND] > 0 for a, b in events]
+    return Parts([normal[:a]], [normal[a:b]], pieces, bad, where)
 
 
 def of_pictures(seed: int) -> Parts:
@@ -84,4 +90,7 @@ def of_pictures(seed: int) -> Parts:
     order = np.random.default_rng(seed).permutation(len(case.train))
     train = [case.train[i] for i in order]
     good = [path for path, label in zip(case.test, case.truth.labels, strict=True) if not label]
-    return Parts(train[:300], train[300:450], good[:120])
+    odd = [i for i, label in enumerate(case.truth.labels) if label and case.held.mask(i) is not None]
+    odd = [odd[i] for i in np.random.default_rng(seed).permutation(len(odd))]
+    bad, where = [case.test[i] for i in odd], [case.held.mask(i) for i in odd]
+    return Parts(train[:300], train[300:450], good[:120], bad, where)

@@ -105,11 +105,16 @@ OTHERS: dict[str, type[Other]] = {"tabular": Rows, "series": Windows, "image": P
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Normal items in three parts: who makes learns the first, others learn the second, nobody the third."""
+    """Normal items in three parts: who makes learns the first, others learn the second, nobody the third.
+
+    Besides them real anomalies, `bad`, and where they are abnormal.
+    """
 
     make: Any
     others: Any
     held: Any
+    bad: Any = None
+    where: Any = None
 
 
 def orders(kind: str, parts: Parts, n: int, seed: int, settings: JSON | None = None) -> Iterator[JSON]:

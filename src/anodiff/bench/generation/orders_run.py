@@ -1,0 +1,100 @@
+"""The run over orders: sets by seeds, resumed where it stopped, and what it comes to."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from anodiff.bench.generation.order_sets import sets
+from anodiff.bench.generation.orders import STRENGTHS, orders
+from anodiff.bench.generation.orders_known import known, normal
+from anodiff.bench.generation.results import Results, resumed, write
+from anodiff.types import JSON
+
+PARTS = {"orders": orders, "known": known, "normal": normal}
+
+
+def running(
+    names: Sequence[str], parts: Sequence[str], seeds: int, path: Path, command: str, overwrite: bool = False
+) -> Iterator[str]:
+    """Do what is not done, writing after each set; yields what was done.
+
+    Raises:
+        FileExistsError: the file holds results of other settings.
+    """
+    results = resumed(Results("orders", {"strengths": list(STRENGTHS)}, command, {}), path, overwrite)
+    done = {(each["set"], each["seed"], each["part"]) for each in results.records}
+    for seed in range(seeds):
+        for held in sets():
+            for name in parts:
+                if (names and held.name not in names and held.kind not in names) or (held.name, seed, name) in done:
+                    continue
+                told = {"set": held.name, "kind": held.kind, "seed": seed, "part": name}
+                found = PARTS[name](held.kind, held.parts(seed), held.n, seed)
+                results.records += [{**told, **record} for record in found] or [{**told, "what": "nothing"}]
+                write(results, path, summary(results.records))
+                yield f"{held.name} {name} {seed}"
+
+
+def summary(records: Sequence[JSON]) -> JSON:
+    """Means over sets by kind of data and strength, and the seconds."""
+    found: JSON = {}
+    for kind in dict.fromkeys(each["kind"] for each in records):
+        own = [each for each in records if each["kind"] == kind]
+        made = [each for each in own if each["what"] == "strength"]
+        found[kind] = {
+            "sets": len({each["set"] for each in made}),
+            "auroc": {
+                name: {str(s): mean(r["auroc"][name] for r in made if r["strength"] == s) for s in STRENGTHS}
+                for name in (made[0]["auroc"] if made else ())
+            },
+            "accepted": {str(s): mean(r["accepted"] for r in made if r["strength"] == s) for s in STRENGTHS},
+            "overlap": median(r["overlap"] for r in made),
+            "untouched": all(r["untouched"] for r in made),
+            "seconds": median(r["seconds"] for r in made),
+            "n": made[0]["n"] if made else 0,
+            "seconds_of_fit": median(r["seconds"] for r in own if r["what"] == "fit"),
+            "distance_to_examples": median(r["distance"][0] for r in own if r["what"] == "known"),
+            "copies": median(r["copies"] for r in own if r["what"] == "known"),
+        }
+    return found
+
+
+def page(found: JSON) -> str:
+    """The summary as markdown."""
+    lines = []
+    for kind, own in found.items():
+        lines += [
+            f"## {kind}: {own['sets']} sets",
+            "",
+            "| strength | " + " | ".join(f"{s:g}" for s in STRENGTHS) + " |",
+        ]
+        lines += ["|---" * (len(STRENGTHS) + 1) + "|"]
+        for name, values in [*own["auroc"].items(), ("accepted", own["accepted"])]:
+            lines.append(f"| {name} | " + " | ".join(written(values[str(s)]) for s in STRENGTHS) + " |")
+        lines += [
+            "",
+            f"Region and visible change agree (IoU, median): {written(own['overlap'])}; nothing else changed: "
+            f"{own['untouched']}. {own['n']} items in {written(own['seconds'])} s, learnt in "
+            f"{written(own['seconds_of_fit'])} s. Distance to the nearest of five examples, over that of held-out real "
+            f"anomalies: {written(own['distance_to_examples'])}; copies {written(own['copies'])}.",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def written(value: float | None) -> str:
+    """A number, or that there is none."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def mean(values: Iterator[float]) -> float | None:
+    """Of what there is."""
+    found = list(values)
+    return float(np.mean(found)) if found else None
+
+
+def median(values: Iterator[float]) -> float | None:
+    """Of what there is."""
+    found = list(values)
+    return float(np.median(found)) if found else None
