@@ -1,4 +1,4 @@
-"""Whether made anomalies help a detector to find real ones: `python benchmarks/generation.py images`, `tables`, `series`.
+"""Whether made anomalies help to find real ones: `python benchmarks/generation.py images`, `tables` or `series`.
 
 It needs the magnetic tiles, the tables or the series where ANODIFF_DATA says. What is done is kept, and a run that was
 stopped goes on.

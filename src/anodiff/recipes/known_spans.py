@@ -70,13 +70,13 @@ def shares(normal: np.ndarray, known: Sequence[np.ndarray]) -> np.ndarray:
     return np.array(found)
 
 
-def weights(seen: Mapping[str, float], known: float) -> dict[str, float]:
+def weights(seen: Mapping[str, float], known: float, sharpness: float = SHARPNESS) -> dict[str, float]:
     """Weights of scores that add up to 1, by what they see of so many known anomalies.
 
     >>> weights({"near": 0.9, "far": 0.9}, 5)
     {'near': 0.5, 'far': 0.5}
     """
-    sharp = SHARPNESS * known / (known + PATIENCE)
+    sharp = sharpness * known / (known + PATIENCE)
     raw = {name: np.exp(sharp * (share - max(seen.values()))) for name, share in seen.items()}
     return {name: float(value / sum(raw.values())) for name, value in raw.items()}
 
