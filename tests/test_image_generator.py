@@ -1,11 +1,14 @@
 """The generator of pictures: what it leaves as it was, what it changes, and what it refuses."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as Pillow
 
+from anodiff.detect import Detector
 from anodiff.generate import Generator
 from anodiff.made import Made
 from anodiff.modalities.image import Image
@@ -39,7 +42,7 @@ def generator() -> Generator:
 @pytest.fixture(scope="module")
 def taught() -> Generator:
     examples, masks = spotted(3, 5)
-    found = Generator(Image(64), settings={**SMALL, "lessons": 200})
+    found = Generator(Image(64), settings={**SMALL, "lessons": 120})
     return found.fit(grain(14, 0), examples=examples, regions=masks, kinds=["disc", "disc", "dot"])
 
 
@@ -172,7 +175,7 @@ def test_like_one_of_the_examples(taught: Generator) -> None:
 
 def test_examples_redrawn() -> None:
     examples, masks = spotted(2, 5)
-    found = Generator(Image(64), settings={**SMALL, "fewshot": "redraw"})
+    found = Generator(Image(32), settings={**SMALL, "fewshot": "redraw"})
     found.fit(grain(14, 0), examples=examples, regions=masks)
     made = found.sample(2, on=grain(2, 3), strength=1.0, judged=False)
     assert made.kind == ["known", "known"]
@@ -189,7 +192,7 @@ def test_examples_without_masks_are_found() -> None:
 
 
 def test_examples_that_cannot_be_are_refused() -> None:
-    quick = Generator(Image(64), settings={**SMALL, "steps": 2, "lessons": 2})
+    quick = Generator(Image(32), settings={**SMALL, "steps": 2, "lessons": 2})
     pictures = grain(14, 0)
     with pytest.raises(Misfit, match="example 0 is among the normal pictures, as 3"):
         quick.fit(pictures, examples=pictures[3:4])
@@ -216,6 +219,60 @@ def test_references_are_bibtex(generator: Generator) -> None:
 
 
 def test_time_is_kept() -> None:
-    quick = Generator(Image(64), settings={**SMALL, "steps": 100_000}, max_seconds=3)
+    quick = Generator(Image(32), settings={**SMALL, "steps": 100_000}, max_seconds=3)
     steps = {p.of for p in quick.fitting(grain(10, 0)) if p.stage == "train"}
     assert max(steps) < 10_000
+
+
+def test_features_are_made_where_pictures_cannot_be() -> None:
+    found = Generator(Image(64), settings=SMALL, space="features").fit(grain(14, 0))
+    weak, strong = (found.sample(4, on=grain(4, 2), where="box", size=0.1, strength=s) for s in (0.2, 1.0))
+    assert strong.data.dtype == np.float32
+    assert strong.data.shape[0] == 4
+    assert strong.region.shape == (4, *strong.data.shape[2:])
+    outside = np.broadcast_to(~strong.region[:, None], strong.data.shape)
+    assert np.array_equal(strong.data[outside], strong.normal[outside])
+    assert strong.score.mean() > weak.score.mean()
+    assert found.kinds_ == ["unlikely"]
+    with pytest.raises(Misfit, match="kind is 'scratch', which images do not have; choose one of unlikely"):
+        found.sample(1, kind="scratch")
+    with pytest.raises(Misfit, match="known anomalies are learnt in space='data'"):
+        Generator(Image(64), space="features").fit(grain(14, 0), examples=spotted(1, 1)[0])
+
+
+def test_codes_of_an_autoencoder_are_filled(tmp_path: Path) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    torch.manual_seed(0)
+    model = diffusers.AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(8, 8),
+        norm_num_groups=4,
+        latent_channels=4,
+    )
+    model.save_pretrained(tmp_path)
+    with pytest.raises(Misfit, match="needs an autoencoder"):
+        Generator(Image(32), space="latent", settings=SMALL).fit(grain(14, 0))
+    found = Generator(Image(32), space="latent", settings={**SMALL, "vae": str(tmp_path)}).fit(grain(14, 0))
+    made = found.sample(2, on=grain(2, 1), where="box", size=0.1, strength=0.9)
+    assert np.array_equal(made.data[~made.region], made.normal[~made.region])
+    assert (made.data != made.normal).reshape(2, -1).any(1).all()
+    inner = found.inner_
+    again = type(inner).restore(inner.config(), inner.arrays())
+    again.space = "latent"
+    other = Generator(Image(64)).hold("image", again).sample(2, on=grain(2, 1), where="box", size=0.1, strength=0.9)
+    assert np.abs(made.data.astype(int) - other.data).max() <= 1
+
+
+def test_a_detector_of_the_users_judges(generator: Generator) -> None:
+    detector = Detector(Image(32)).fit(grain(20, 4))
+    inner = copy.copy(generator.inner_)
+    inner.detector = detector
+    asked = Generator(Image(64)).hold("image", inner)
+    made = asked.sample(2, on=grain(2, 1), kind="contamination", where="box", size=0.05, judged=False)
+    assert np.isfinite(made.score).all()
+    inner.detector = object()
+    with pytest.raises(Misfit, match="the detector is a object; give one that was fitted on pictures"):
+        asked.sample(1, judged=False)

@@ -6,10 +6,10 @@ stay as they were.
 """
 
 import time
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -20,34 +20,34 @@ from anodiff.anomalies.fewshot import Examples, Labelled, Redrawn
 from anodiff.anomalies.image_kinds import IMAGE_KINDS
 from anodiff.anomalies.places import IMAGE_PLACES
 from anodiff.anomalies.strength import FARTHEST, farthest_of
-from anodiff.data.pictures import album, normal_part
+from anodiff.data.pictures import Picture, album, normal_part
 from anodiff.detect_images import ImageDetector
 from anodiff.diffusion.infilling import Infilling
-from anodiff.made import NORMAL, Judgement, Made, Order, one_of_these
+from anodiff.made import NORMAL, Judgement, Made, Order
 from anodiff.modalities.image import Image
 from anodiff.nets.lowrank import learnt, relearn
+from anodiff.nets.vae import vae
 from anodiff.recipes.assessed import assessed
 from anodiff.recipes.brush import STEPS, Odd, Painted, Way, begun, likened, painted, sketched, unlikely
+from anodiff.recipes.coded import Code
+from anodiff.recipes.featured import featured
 from anodiff.recipes.glance import Glance, within, worst
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.known_pictures import as_arrays, from_arrays, known_pictures
 from anodiff.recipes.normals import Normals, glanced
-from anodiff.recipes.originals import Originals, drawn_masks, framed_masks, originals, together
-from anodiff.recipes.painted import Studio, acquainted, learn, meet, painter
-from anodiff.recipes.placed import AUTO, EXAMPLES, placed
+from anodiff.recipes.originals import Originals, originals, together
+from anodiff.recipes.painted import Studio, acquainted, learn, meet, painter, steps, studio_of
+from anodiff.recipes.placed import AUTO, EXAMPLES, UNLIKELY, kinds_ordered, regions_ordered
 from anodiff.recipes.schema import bibtex
-from anodiff.training import Step
 from anodiff.types import JSON, BadModel, Mask, Misfit, Refusal, Unreadable
 
-T = TypeVar("T")
-UNLIKELY, GIVEN = "unlikely", "given"
 FEWEST, MOST = 8, 600
 """Pictures of fit, at least, and that are learnt from."""
 KEPT, LARGEST = 24, 512 * 512
 """Normal pictures that are kept to make anomalies on, and pixels of one at most: larger ones are kept in the frame."""
 BEYOND = 1.25
 """How far beyond the oddest held-out normal picture strength 1 is at most: a tail of few pictures knows no better."""
-REDRAWN = 0.3
+REDRAWN = 0.15
 """The level from which an example that is drawn elsewhere is painted over."""
 CITE = ("karras2022edm", "meng2022sdedit", "defard2021padim")
 CITE_FEW = ("hu2024anomalydiffusion", "hu2022lora")
@@ -73,6 +73,7 @@ class ImageGenerator(BaseEstimator):
     painter_: Infilling
     examples_: Examples | None
     friend_: Infilling | None
+    code_: Code | None
     facts_: JSON
 
     def __init__(
@@ -117,10 +118,16 @@ class ImageGenerator(BaseEstimator):
         glance, normals = yield from glanced(x, self.seed)
         known = None if examples is None else known_pictures(examples, regions, kinds, image, glance, found)
         left = None if self.max_seconds is None else max(1.0, self.max_seconds - (time.perf_counter() - began))
-        made = yield from steps("train", learn(studio, x, self.seed, left))
+        code = self._code(studio, examples)
+        if self.space == "features":
+            made = painter(studio, x[0].shape[0], 0.0, 1.0, self.seed)
+        else:
+            shown, own = (x, studio) if code is None else code.shown(x, studio)
+            made = yield from steps("train", learn(own, shown, self.seed, left))
         friend = None
         if known is not None and studio.fewshot == "adapt":
             friend = yield from steps("examples", meet(studio, made, known, self.seed))
+        self.code_ = code
         self.image_, self.studio_, self.glance_, self.normals_ = image, studio, glance, normals
         self.painter_, self.examples_, self.friend_, self.kept_ = made, known, friend, self._kept(found)
         self.facts_ = {"pictures": len(found), "seconds": time.perf_counter() - began}
@@ -133,18 +140,20 @@ class ImageGenerator(BaseEstimator):
             Unreadable: the pictures to make it on, or the masks, cannot be read.
         """
         began = time.perf_counter()
-        if order.kind == NORMAL and order.on is None:
+        if order.kind == NORMAL and order.on is None and self.space == "data":
             return self._begun(order)
-        kinds, chosen = self._kinds(order)
+        kinds, chosen = kinds_ordered(order, self.kinds_, self.examples_)
         on = self.kept_ if order.on is None else originals(album(order.on), self.image_, order.n)
         source = np.arange(order.n) % len(on)
         if order.on is None:
             source = np.random.default_rng(order.seed).permutation(len(on))[source]
         before = on.part(source.tolist())
         normal = np.array([kind == NORMAL for kind in kinds])
-        region, places, laid = self._regions(order, kinds, chosen, before)
+        region, places, laid = regions_ordered(order, kinds, chosen, before, self.image_, self.places_, self.examples_)
+        if self.space == "features":
+            return self._featured(order, before, region, kinds, places, source)
         strength = torch.from_numpy(np.where(normal, 0.0, order.strength))
-        done = self._painted(before.x, region, kinds, chosen, strength, order.seed)
+        done = self._painted(before.x, region, kinds, chosen, strength, order)
         after = before.painted(self.image_, done.x, laid)
         verdicts: list[Judgement] = []
         facts: JSON = {"nfe": done.nfe}
@@ -168,7 +177,9 @@ class ImageGenerator(BaseEstimator):
 
     @property
     def kinds_(self) -> list[str]:
-        """Kinds of anomalies by name."""
+        """Kinds of anomalies by name; of codes and of features there are no sketches."""
+        if self.space != "data":
+            return [UNLIKELY]
         return list(dict.fromkeys([*self.known_, *IMAGE_KINDS, UNLIKELY]))
 
     @property
@@ -230,7 +241,8 @@ class ImageGenerator(BaseEstimator):
             made.studio_ = Studio(**config["studio"])
             made.glance_ = Glance.restore(config["glance"], group("glance"))
             made.normals_ = Normals.restore(group("normals"))
-            made.painter_ = painter(made.studio_, int(made.image_.channels_), 0.0, 1.0, 0)
+            channels = int(arrays["painter.net.leave.bias"].shape[0]) // 16
+            made.painter_ = painter(made.studio_, channels, 0.0, 1.0, 0)
             made.painter_.load_state_dict(tensors("painter"))
             made.painter_.eval()
             kept = [np.array(arrays[f"kept.{k}"]) for k in range(len(config["kept"]))]
@@ -242,6 +254,7 @@ class ImageGenerator(BaseEstimator):
             if config["adapted"] and made.examples_ is not None:
                 made.friend_ = acquainted(made.painter_, len(made.examples_.names), made.studio_.rank, 0).eval()
                 relearn(made.friend_, tensors("friend"))
+            made.code_ = None if made.studio_.vae is None else Code(vae(made.studio_.vae))
             made.facts_ = dict(config["facts"])
         except Refusal:
             raise
@@ -270,6 +283,28 @@ class ImageGenerator(BaseEstimator):
         found = together(after), together(nowhere), None
         return Made(*found, names, names, zero, zero, score.numpy(), none, verdicts, facts)
 
+    def _code(self, studio: Studio, examples: Any) -> Code | None:
+        """The autoencoder of latent space."""
+        if self.space != "data" and examples is not None:
+            raise Misfit(f"known anomalies are learnt in space='data'; this is {self.space!r}: leave examples out.")
+        if self.space != "latent":
+            return None
+        if studio.vae is None:
+            raise Misfit("space='latent' needs an autoencoder; give settings={'vae': a folder or a name of the hub}.")
+        return Code(vae(studio.vae))
+
+    def _featured(
+        self, order: Order, before: Originals, region: Mask, kinds: list[str], places: list[str], source: np.ndarray
+    ) -> Made:
+        """The same order, made on the features of pictures."""
+        began, normal = time.perf_counter(), np.array([kind == NORMAL for kind in kinds])
+        seen, strength = self.glance_.features(before.x), np.where(normal, 0.0, order.strength)
+        far = self._farthest(UNLIKELY)
+        done, cells = featured(self.glance_, seen, region, torch.from_numpy(strength), far, order.seed)
+        found = done.x.numpy(), cells.numpy() & ~normal[:, None, None], seen.numpy(), kinds, places
+        numbers = strength, done.amount.numpy(), done.score.numpy(), source
+        return Made(*found, *numbers, facts={"seconds": time.perf_counter() - began})
+
     def _image(self) -> Image:
         if isinstance(self.modality, Image):
             return cast(Image, clone(self.modality))
@@ -284,37 +319,8 @@ class ImageGenerator(BaseEstimator):
                for p, s in zip(kept.pixels, small, strict=True)]  # fmt: skip
         return replace(kept, pixels=own)
 
-    def _kinds(self, order: Order) -> tuple[list[str], list[int]]:
-        """The kind of each item, and which example each is to resemble, -1 for none."""
-        known = self.examples_
-        if order.like is not None:
-            if known is None or order.like >= len(known):
-                count = 0 if known is None else len(known)
-                raise Misfit(f"like is {order.like}; there are {count} examples to resemble, counted from 0.")
-            return [known.kinds[order.like]] * order.n, [order.like] * order.n
-        general = [*dict.fromkeys([*self.known_, *([] if self.known_ else [*IMAGE_KINDS, UNLIKELY])])]
-        if order.kind == AUTO:
-            kinds = [general[i % len(general)] for i in range(order.n)]
-        else:
-            kinds = [one_of_these("kind", order.kind, [*self.kinds_, AUTO, NORMAL], "images")] * order.n
-        draw = np.random.default_rng(order.seed)
-        groups = [known.of(kind) if known is not None else [] for kind in kinds]
-        return kinds, [int(draw.choice(group)) if group else -1 for group in groups]
-
-    def _regions(
-        self, order: Order, kinds: list[str], chosen: list[int], before: Originals
-    ) -> tuple[Mask, list[str], list[np.ndarray]]:
-        """Regions in the frame `(n, S, S)`, the place of each, and on the pictures at their own size."""
-        where, side = order.where, int(self.image_.size)
-        if not isinstance(where, str) or (where not in (*self.places_, AUTO) and Path(where).exists()):
-            drawn = drawn_masks(where, before)
-            return framed_masks(drawn, self.image_.square), [GIVEN] * order.n, drawn
-        where = one_of_these("where", where, [AUTO, *self.places_], "images")
-        region, names = placed(kinds, chosen, where, order.size, side, self.examples_, order.seed)
-        return region, names, before.regions(self.image_, region)
-
     def _painted(
-        self, x: torch.Tensor, region: Mask, kinds: list[str], chosen: list[int], strength: torch.Tensor, seed: int
+        self, x: torch.Tensor, region: Mask, kinds: list[str], chosen: list[int], strength: torch.Tensor, order: Order
     ) -> Painted:
         """All items, kind by kind."""
         whole, odd, crop = Painted.blank(x), self._odd(), self.studio_.crop
@@ -323,22 +329,22 @@ class ImageGenerator(BaseEstimator):
             like = [chosen[i] for i in at]
 
             def ways(batch: list[int], kind: str = kind, like: list[int] = like) -> Way:
-                return self._way(kind, [like[i] for i in batch])
+                return self._way(kind, [like[i] for i in batch], order.like is None)
 
-            own = seed * 1_000_003 + number * 10_007
+            own = order.seed * 1_000_003 + number * 10_007
             whole.put(at, painted(x[at], region[at], ways, odd, strength[at], self._farthest(kind), crop, own))
         return whole
 
-    def _way(self, kind: str, like: list[int]) -> Way:
-        """What makes items of a kind, like these examples."""
+    def _way(self, kind: str, like: list[int], any_: bool) -> Way:
+        """What makes items of a kind, like these examples or like any of their kind."""
         if self.examples_ is not None and kind in self.known_:
-            if self.friend_ is not None:
+            if self.friend_ is not None and any_:
                 label = torch.tensor([1 + self.known_.index(kind)])
                 return likened(self.painter_, Labelled(self.friend_, label))
             return sketched(self.painter_, Redrawn(self.examples_, like), REDRAWN)
         if kind in IMAGE_KINDS:
             return sketched(self.painter_, IMAGE_KINDS[kind].sketch, IMAGE_KINDS[kind].level)
-        return unlikely(self.painter_)
+        return unlikely(self.painter_, self.code_)
 
     def _odd(self) -> Odd:
         """What says how odd a picture is in its region: the user's detector, or a glance."""
@@ -349,8 +355,10 @@ class ImageGenerator(BaseEstimator):
         inner = getattr(self.detector, "inner_", self.detector)
         if not isinstance(inner, ImageDetector):
             raise Misfit(f"the detector is a {type(inner).__name__}; give one that was fitted on pictures, or none.")
-        maps = np.stack([*inner.anomaly_map(self.image_.decode(x))])
-        return within(torch.from_numpy(maps), region)
+        model = inner.model_
+        shown = album(self.image_.decode(x)).pictures(model.modality.square)
+        pictures = [each for each in shown if isinstance(each, Picture)]
+        return within(model.canvas(model.raw(pictures)), region)
 
     def _farthest(self, kind: str) -> float:
         """How odd strength 1 is."""
@@ -364,26 +372,3 @@ class ImageGenerator(BaseEstimator):
             normals = np.resize(normals, max(len(normals), FEWEST_NORMALS))
         p_value = FARTHEST if isinstance(self.reach, str) else float(self.reach)
         return min(farthest_of(normals, p_value), BEYOND * float(normals.max()))
-
-
-def studio_of(settings: Mapping[str, Any] | None) -> Studio:
-    """How the painter is made, as the settings say.
-
-    Raises:
-        Misfit: there is no such setting, or it is out of range.
-    """
-    names = [each.name for each in fields(Studio)]
-    for name in settings or {}:
-        if name not in names:
-            raise Misfit(f"there is no setting {name!r} of a generator of images; choose from {', '.join(names)}.")
-    return Studio(**dict(settings or {}))
-
-
-def steps(stage: str, training: Generator[Step, None, T]) -> Generator[Progress, None, T]:
-    """Steps of training as progress."""
-    while True:
-        try:
-            step = next(training)
-        except StopIteration as done:
-            return cast(T, done.value)
-        yield Progress(step.number, step.of, stage)

@@ -49,10 +49,12 @@ def assessed(
     judge, odd = Judge(p_value), normals.odd(region)
     wholes, looks = looked(glance, done.x, region)
     wanted = np.maximum(p_value, Conformal().fit(odd).p_value(done.target.numpy()))
-    change = before and [
-        np.abs(new.astype(np.float32) - old).reshape(*where.shape, -1).mean(2) / WHITE
-        for old, new, where in zip(before.pixels, after, laid, strict=True)
-    ]
+    change = None
+    if before is not None:
+        change = [
+            np.abs(new.astype(np.float32) - old).reshape(*where.shape, -1).mean(2) / WHITE
+            for old, new, where in zip(before.pixels, after, laid, strict=True)
+        ]
     known = normals.looks
     if examples is not None:
         known = looked(glance, examples.x, examples.region)[1]

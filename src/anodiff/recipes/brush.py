@@ -18,6 +18,7 @@ from anodiff.anomalies.fill import Drafted, Fill, Hotter, Likened, Sketch
 from anodiff.anomalies.strength import seek
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.diffusion.infilling import Told
+from anodiff.recipes.coded import Code, Coded
 from anodiff.recipes.painted import BETWEEN
 from anodiff.types import Mask
 
@@ -31,7 +32,7 @@ TOGETHER = 16
 
 Odd = Callable[[Tensor, Mask], Tensor]
 """How odd pictures `(B, C, S, S)` are in their regions `(B, S, S)`, `(B,)`."""
-Way = tuple[Fill, float]
+Way = tuple[Fill | Coded, float]
 """A fill and its largest amount."""
 Ways = Callable[[list[int]], Way]
 """Of items, by their numbers."""
@@ -68,9 +69,10 @@ class Painted:
         self.nfe += part.nfe
 
 
-def unlikely(painter: Denoiser) -> Way:
-    """What is normal for nothing in particular, only ever less likely."""
-    return Hotter(painter, LEVEL, STEPS, Told), HOTTEST
+def unlikely(painter: Denoiser, code: Code | None = None) -> Way:
+    """What is normal for nothing in particular, only ever less likely; where there is a code, in it."""
+    fill = Hotter(painter, LEVEL, STEPS, Told)
+    return (fill if code is None else Coded(fill, code)), HOTTEST
 
 
 def sketched(painter: Denoiser, sketch: Sketch, level: float) -> Way:
@@ -109,11 +111,11 @@ def painted(
 def begun(painter: Denoiser, shape: tuple[int, int, int, int], seed: int) -> Tensor:
     """Normal pictures `(B, C, S, S)` from nothing, a few at a time: all of each is hidden."""
     fill = Hotter(painter, LEVEL, STEPS, Told, eta=1.0)
-    blank = torch.zeros(shape)
-    parts = [
-        fill(part, torch.ones_like(part, dtype=torch.bool), torch.zeros(len(part)), seed * 1_000_003 + k)
-        for k, part in enumerate(blank.split(4))
-    ]
+    parts = []
+    for start in range(0, shape[0], 4):
+        blank = torch.zeros(min(4, shape[0] - start), *shape[1:])
+        everywhere = torch.ones_like(blank, dtype=torch.bool)
+        parts.append(fill(blank, everywhere, torch.zeros(len(blank)), seed * 1_000_003 + start))
     return torch.cat(parts).clamp(-1, 1)
 
 

@@ -9,10 +9,10 @@ reach the network without noise and at their own scale (`diffusion.infilling`).
 """
 
 import time
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import islice
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -27,9 +27,11 @@ from anodiff.diffusion.noise import VE, Schedule
 from anodiff.nets.lowrank import adapted
 from anodiff.nets.mlp import seeded
 from anodiff.nets.unet2d import UNet2d
+from anodiff.recipes.grow import Progress
 from anodiff.training import Loss, Step, levels, one_thread, train
 from anodiff.types import Mask, Misfit
 
+T = TypeVar("T")
 BETWEEN = (0.02, 5.0)
 """Levels that a painter learns, from the grain of pixels to where a crop is all noise."""
 HIDDEN: tuple[Where, ...] = (Blobs((0.02, 0.6)), Boxes((0.02, 0.6)), Strokes((0.01, 0.2)))
@@ -55,6 +57,7 @@ class Studio:
         lr: The highest learning rate.
         lessons: Steps of training on known anomalies.
         rank: Of what is learnt from them.
+        vae: An autoencoder for space="latent", a folder or a name, see `anodiff.nets.vae`.
         fewshot: What is made of them: "adapt" paints what is like them, "redraw" draws one of them and paints it over.
 
     Raises:
@@ -70,6 +73,7 @@ class Studio:
     lessons: int = 600
     rank: int = 8
     fewshot: str = "adapt"
+    vae: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("crop", "width", "depth", "batch", "steps", "lessons", "rank"):
@@ -208,3 +212,26 @@ def meet(studio: Studio, normal: Infilling, examples: Examples, seed: int) -> Ge
     with one_thread():
         yield from train(made, loss, batches, studio.lessons, generator, studio.lr)
     return made
+
+
+def studio_of(settings: Mapping[str, Any] | None) -> Studio:
+    """How the painter is made, as the settings say.
+
+    Raises:
+        Misfit: there is no such setting, or it is out of range.
+    """
+    names = [each.name for each in fields(Studio)]
+    for name in settings or {}:
+        if name not in names:
+            raise Misfit(f"there is no setting {name!r} of a generator of images; choose from {', '.join(names)}.")
+    return Studio(**dict(settings or {}))
+
+
+def steps(stage: str, training: Generator[Step, None, T]) -> Generator[Progress, None, T]:
+    """Steps of training as progress."""
+    while True:
+        try:
+            step = next(training)
+        except StopIteration as done:
+            return cast(T, done.value)
+        yield Progress(step.number, step.of, stage)

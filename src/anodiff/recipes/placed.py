@@ -1,7 +1,9 @@
-"""Where anomalies of pictures are put: regions in the frame, by the name of a place, the kind, or the examples."""
+"""What is ordered of pictures: the kind of each item, and where it is put, by a place, its kind, examples or masks."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,9 +11,59 @@ from anodiff.anomalies.fewshot import Examples
 from anodiff.anomalies.given_places import LearntPlace
 from anodiff.anomalies.image_kinds import IMAGE_KINDS
 from anodiff.anomalies.places import IMAGE_PLACES, image_place
-from anodiff.types import Mask
+from anodiff.made import NORMAL, Order, one_of_these
+from anodiff.modalities.image import Image
+from anodiff.recipes.originals import Originals, drawn_masks, framed_masks
+from anodiff.types import Mask, Misfit
 
-AUTO, EXAMPLES, USUAL = "auto", "examples", "blob"
+AUTO, EXAMPLES, USUAL, GIVEN, UNLIKELY = "auto", "examples", "blob", "given", "unlikely"
+
+
+def kinds_ordered(order: Order, kinds: Sequence[str], known: Examples | None) -> tuple[list[str], list[int]]:
+    """The kind of each item, and which example each is to resemble, -1 for none.
+
+    Where there are examples, theirs are the kinds that "auto" takes in turns, else all are.
+
+    Raises:
+        Misfit: there is no such kind or example; the sentence names the choices.
+    """
+    if order.like is not None:
+        if known is None or order.like >= len(known):
+            count = 0 if known is None else len(known)
+            raise Misfit(f"like is {order.like}; there are {count} examples to resemble, counted from 0.")
+        return [known.kinds[order.like]] * order.n, [order.like] * order.n
+    if order.kind == AUTO:
+        general = kinds if known is None else known.names
+        found = [general[i % len(general)] for i in range(order.n)]
+    else:
+        found = [one_of_these("kind", order.kind, [*kinds, AUTO, NORMAL], "images")] * order.n
+    draw = np.random.default_rng(order.seed)
+    groups = [known.of(kind) if known is not None else [] for kind in found]
+    return found, [int(draw.choice(group)) if group else -1 for group in groups]
+
+
+def regions_ordered(
+    order: Order,
+    kinds: Sequence[str],
+    chosen: Sequence[int],
+    before: Originals,
+    image: Image,
+    places: Sequence[str],
+    examples: Examples | None,
+) -> tuple[Mask, list[str], list[np.ndarray]]:
+    """Regions in the frame `(n, S, S)`, the place of each, and on the pictures at their own size.
+
+    Raises:
+        Misfit: there is no such place, or a mask is not that of its picture.
+        Unreadable: masks cannot be read.
+    """
+    where, side = order.where, int(image.size)
+    if not isinstance(where, str) or (where not in (*places, AUTO) and Path(where).exists()):
+        drawn = drawn_masks(where, before)
+        return framed_masks(drawn, image.square), [GIVEN] * order.n, drawn
+    where = one_of_these("where", where, [AUTO, *places], "images")
+    region, names = placed(kinds, chosen, where, order.size, side, examples, order.seed)
+    return region, names, before.regions(image, region)
 
 
 def placed(

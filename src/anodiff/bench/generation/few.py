@@ -4,9 +4,9 @@ import copy
 
 from anodiff.bench.generation.arms import Given
 from anodiff.generate import Generator
-from anodiff.generate_images import ImageGenerator, steps
+from anodiff.generate_images import ImageGenerator
 from anodiff.recipes.known_pictures import known_pictures
-from anodiff.recipes.painted import meet
+from anodiff.recipes.painted import meet, steps
 
 
 def met(generator: Generator, given: Given) -> Generator:
