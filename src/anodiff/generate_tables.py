@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 
-from anodiff.anomalies.cells import EXAMPLES, PLACES, cells_of, dependence_of, given
+from anodiff.anomalies.cells import EXAMPLES, PLACES, dependence_of, given
 from anodiff.anomalies.judge import Judge
 from anodiff.anomalies.strength import FARTHEST
 from anodiff.anomalies.table_kinds import KINDS, Like, TableKind
@@ -27,38 +27,21 @@ from anodiff.prepare import chosen_modality
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.rows_examples import Examples, check_new, examples_of
 from anodiff.recipes.rows_judged import closeness, verdicts, verdicts_of_normals
-from anodiff.recipes.rows_laid import like_source, matched, stacked
+from anodiff.recipes.rows_laid import like_source, matched, packed, stacked, unpacked
 from anodiff.recipes.rows_made import rows_learnt, rows_revived
+from anodiff.recipes.rows_placed import Places, check_may
+from anodiff.recipes.rows_scored import JUDGE, for_tables, parted
 from anodiff.recipes.rows_sought import STEPS, Found, Standing, Workshop
 from anodiff.recipes.schema import bibtex
 from anodiff.training import Step
 from anodiff.types import JSON, BadModel, Misfit, Unreadable
 
 SETTINGS: JSON = {"missing": "keep", "steps": 600, "width": 128}
-ROWS, JUDGED, LEAST = 10_000, 3_000, 30
-"""Rows that are learnt from at most, that the judge learns from at most, and that are needed."""
+ROWS, LEAST = 10_000, 30
+"""Rows that are learnt from at most, and that are needed."""
 AT_ONCE = 256
 PER_SECOND = 60
 """Training steps that a second is expected to pay for."""
-JUDGED_AT = {"levels": [20.0], "power": 0.0, "spread": True}
-NEAR = {"use": "empirical", "neighbours": 5}
-JUDGE: JSON = {
-    "name": "near-rows",
-    "about": "How near normal rows are: as they stand, by ranks, and with far cells squashed.",
-    "cite": ["livernoche2024dte", "vovk2015cross"],
-    "schedule": {"use": "ve", "settings": {"sigma_min": 0.01, "sigma_max": 50}},
-    "denoisers": {
-        "ranked": {**NEAR, "transform": {"use": "normal_scores"}},
-        "near": NEAR,
-        "squashed": {**NEAR, "transform": {"use": "squashed", "scale": 0.5}},
-    },
-    "scores": {
-        "ranked": {"use": "residual", "of": "ranked", "settings": JUDGED_AT},
-        "near": {"use": "residual", "of": "near", "settings": JUDGED_AT},
-        "squashed": {"use": "residual", "of": "squashed", "weight": 0.5, "settings": JUDGED_AT},
-    },
-}
-"""The judge is the detector of tables without its network."""
 CITED = ("karras2022edm", "tashiro2021csdi", "song2021ddim", "lugmayr2022repaint", "livernoche2024dte")
 
 
@@ -119,7 +102,8 @@ class TableGenerator(BaseEstimator):
         """What was ordered; see `Generator.sample`."""
         began = time.perf_counter()
         made = self._normals(order) if order.kind == NORMAL else self._anomalies(order)
-        return replace(made, facts={**made.facts, "seconds": time.perf_counter() - began})
+        facts = {"judge": "own" if self.detector is None else "given", "seconds": time.perf_counter() - began}
+        return replace(made, facts={**made.facts, **facts})
 
     def references(self) -> str:
         """The works behind the generator, as BibTeX."""
@@ -246,36 +230,27 @@ class TableGenerator(BaseEstimator):
             which = self.examples_.drawn(name, order.like, len(rows), np.random.default_rng(seeds))
             may &= ~np.isnan(self.examples_.u[which])
         cluster = np.arange(len(rows)) // (1 if shape is None else shape.shared)
-        place, tried = self._place(order, name), np.zeros_like(may)
-        check_may(may, name, asked, self.ranked_.usable, shape is not None and shape.alone, place)
+        place = self._place(order, name)
+        check_may(may, name, self.ranked_.usable, asked, place)
+        places = Places(
+            may,
+            self.dependence_,
+            seeds,
+            asked is not None,
+            self.examples_.region[which] if place == EXAMPLES and self.examples_ is not None else None,
+            place,
+            order.size,
+            (2, 3) if shape is None else shape.cells,
+            None if shape is None or shape.shared == 1 else cluster,
+        )
 
         def kind(at: np.ndarray) -> TableKind:
             if shape is not None or self.examples_ is None:
                 return KINDS[name]
             return Like(self.workshop_.tensor(self.examples_.u[which[at]]))
 
-        def placed(at: np.ndarray, turn: int) -> np.ndarray:
-            if asked is not None:
-                return np.asarray(may[at])
-            if place == EXAMPLES and self.examples_ is not None:
-                region = self.examples_.region[which[at]] & may[at]
-                return np.asarray(np.where(region.any(1, keepdims=True), region, may[at]))
-            usual = (2, 3) if shape is None else shape.cells
-            usual = (usual[0], usual[1] + 2 * turn * (usual[1] > 1))
-            cells = cells_of(order.size, usual, int(usable.sum()))
-            if shape is None or shape.shared == 1:
-                free = np.where((may & ~tried)[at].any(1, keepdims=True), (may & ~tried)[at], may[at])
-                region = PLACES[place](free, self.dependence_, cells, np.random.default_rng([*seeds, turn]))
-                tried[at] |= region & (region.sum(1, keepdims=True) == 1)
-                return region
-            groups = np.unique(cluster)
-            free = np.stack([may[cluster == group].any(0) for group in groups])
-            drawn = PLACES[place](free, self.dependence_, cells, np.random.default_rng(seeds))
-            region = drawn[cluster[at]] & may[at]
-            return np.asarray(np.where(region.any(1, keepdims=True), region, may[at]))
-
         seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
-        return self.workshop_.sought(kind, rows, placed, strength, cluster, seed)
+        return self.workshop_.sought(kind, rows, places, strength, cluster, seed)
 
     def _normals(self, order: Order) -> Made:
         """New rows from nothing."""
@@ -423,61 +398,3 @@ def told(learning: Generator[Step, None, Infilling], steps: int) -> Generator[Pr
             model: Infilling = end.value
             return model
         yield Progress(step.number, steps, "learning")
-
-
-def parted(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that the judge is shown and rows that it is not, of n; where they are few, it is shown all."""
-    order = np.random.default_rng([seed, 11]).permutation(n)
-    shown = min(JUDGED, round(n * 2 / 3))
-    if n - shown < 2 * LEAST:
-        return np.arange(n), np.arange(n)
-    return np.sort(order[:shown]), np.sort(order[shown:])
-
-
-def for_tables(detector: Any, rows: Table) -> Any:
-    """A detector of tables that can judge these rows.
-
-    Raises:
-        Misfit: it cannot.
-    """
-    if not hasattr(detector, "decision_scores_") or getattr(detector, "kind_", "tabular") != "tabular":
-        raise Misfit(
-            f"detector is a {type(detector).__name__} that was not fitted on tables; fit a Detector on X first."
-        )
-    try:
-        detector.decision_function(rows)
-    except ValueError as error:
-        raise Misfit(f"detector cannot judge these rows: {error}") from None
-    return detector
-
-
-def check_may(
-    may: np.ndarray, name: str, asked: np.ndarray | None, usable: np.ndarray, alone: bool, place: str
-) -> None:
-    """Refuse rows in which the kind has no cell to change, or none to leave.
-
-    Raises:
-        Misfit: there is one.
-    """
-    if not may.any(1).all():
-        row = int((~may.any(1)).argmax()) + 1
-        needs = "numbers of more than two values" if name == "range" else "columns that vary"
-        raise Misfit(f"kind {name!r} needs {needs}, and there are none to change in row {row}; choose other cells.")
-    covering = place == "row" if asked is None else bool((asked | ~usable).all(1).any())
-    if alone and covering:
-        others = ", ".join(kind for kind, shape in KINDS.items() if not shape.alone)
-        raise Misfit(f"kind {name!r} goes by the cells around it, and a region covers all of a row; choose {others}.")
-
-
-def packed(table: Table) -> np.ndarray:
-    """A table as bytes."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.arrow.schema) as stream:
-        stream.write_table(table.arrow)
-    return np.frombuffer(sink.getvalue(), dtype=np.uint8).copy()
-
-
-def unpacked(content: np.ndarray, layout: JSON) -> Table:
-    """And back."""
-    arrow = pa.ipc.open_stream(pa.py_buffer(np.asarray(content, np.uint8).tobytes())).read_all()
-    return Table(arrow, layout["kind"], layout["dtype"])

@@ -31,7 +31,7 @@ INSIDE = 2
 """Turns after which a number need not be out of its range to be far out."""
 MANY = 21
 """A column of fewer different numbers is one of choices, which only the kinds about numbers leave."""
-HOT = 2.0
+HOT = 0.5
 """How hot the centre of a cluster is drawn."""
 CLUSTER = 8
 """Rows that are alike, of a cluster."""
@@ -71,6 +71,23 @@ class Draw:
     cluster: np.ndarray
     seed: int
     turn: int = 0
+
+
+class Gathered(Fill):
+    """Rows around a centre: on the way to it up to a = 1, then all at a times the centre, noised and walked back.
+
+    Args:
+        denoiser: Of normal rows.
+        centre: Of each row `(B, d)`.
+    """
+
+    def __init__(self, denoiser: Denoiser, centre: Tensor) -> None:
+        super().__init__(denoiser, level=0.3, steps=6, pin=Told)
+        self.centre = centre
+
+    def start(self, x: Tensor, region: Tensor, amount: Tensor, generator: torch.Generator) -> Tensor:
+        a = amount[:, None].to(x)
+        return torch.where(a < 1, x + a * (self.centre - x), a * self.centre)
 
 
 class TableKind(ABC):
@@ -165,7 +182,7 @@ class Fraud(TableKind):
         hot = Hotter(scene.denoiser(~free), HIGH, steps=8, pin=Told)
         rows = [hot(x[:1], free, torch.full((1,), HOT), draw.seed + int(each)) for each in groups]
         centre = torch.cat(rows)[torch.from_numpy(group)]
-        return Drafted(scene.denoiser(~region), lambda *_: centre, level=0.3, steps=6, pin=Told)
+        return Gathered(scene.denoiser(~region), centre)
 
 
 class Range(TableKind):

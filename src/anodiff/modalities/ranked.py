@@ -132,7 +132,7 @@ class Column:
         counted = np.where(outside & (keys <= low), np.minimum(counted, -1), counted)
         most = np.rint((high - low) / self.step)
         counted = np.where(outside & (keys >= high), np.maximum(counted, most + 1), counted)
-        return np.round(low + counted * self.step, DIGITS)
+        return np.asarray(np.round(low + counted * self.step, DIGITS))
 
     def _keys(self, column: pa.ChunkedArray, start: int) -> np.ndarray:
         if self.kind in ("numeric", "datetime", "boolean"):

@@ -14,7 +14,7 @@ from anodiff.data.table import Table
 from anodiff.made import taken
 from anodiff.modalities.columns import nulls
 from anodiff.modalities.tabular import Tabular
-from anodiff.types import Refusal, Unreadable
+from anodiff.types import JSON, Refusal, Unreadable
 
 
 def matched(X: Any, modality: Tabular, what: str, whole: bool = False) -> tuple[Table, np.ndarray]:
@@ -42,14 +42,19 @@ def matched(X: Any, modality: Tabular, what: str, whole: bool = False) -> tuple[
         raise Unreadable(f"{what}: the table has {len(table.names)} columns, fit had {len(names)}; give the same.")
     else:
         places, arrow = np.arange(len(names)), table.arrow.rename_columns(names)
-    if not len(table):
+    if not len(arrow):
         raise Unreadable(f"{what}: the table has no rows; give some, or leave it out.")
     for name, share in zip(names, modality.shares_, strict=True):
         missing = nulls(arrow[name])
         if whole and share == 0 and missing.any():
             row = int(missing.argmax()) + 1
             raise Unreadable(f"{what}: column {name} is missing in row {row}, where fit had no gaps; fill it.")
-    return replace(table, arrow=arrow), places
+    table = replace(table, arrow=arrow)
+    try:
+        modality.encode(table)
+    except Refusal as error:
+        raise type(error)(f"{what}: {error}") from None
+    return table, places
 
 
 def like_source(on: Any, source: np.ndarray, made: Table, region: np.ndarray, places: np.ndarray) -> tuple[Any, Any]:
@@ -96,6 +101,20 @@ def stacked(tables: Sequence[Table]) -> Table:
     for other in tables[1:]:
         index = None if index is None else index.append(other.index)
     return Table(arrow, first.kind, first.dtype, index)
+
+
+def packed(table: Table) -> np.ndarray:
+    """The columns of a table as bytes."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.arrow.schema) as stream:
+        stream.write_table(table.arrow)
+    return np.frombuffer(sink.getvalue(), dtype=np.uint8).copy()
+
+
+def unpacked(content: np.ndarray, layout: JSON) -> Table:
+    """And back, as a table of that `kind` and `dtype`."""
+    arrow = pa.ipc.open_stream(pa.py_buffer(np.asarray(content, np.uint8).tobytes())).read_all()
+    return Table(arrow, layout["kind"], layout["dtype"])
 
 
 def _eager(on: Any) -> bool:
