@@ -26,6 +26,7 @@ from anodiff.recipes.scenes import Source
 from anodiff.recipes.schema import bibtex
 from anodiff.recipes.spanned import Spanned
 from anodiff.recipes.spanning import Workshop
+from anodiff.training import one_thread
 from anodiff.types import JSON, Misfit
 
 STAGES = ("reading", "learning", "examples")
@@ -83,7 +84,8 @@ class SeriesGenerator(BaseEstimator):
         strips = [modality.strip(track) for track in log.tracks]
         yield Progress(1, len(STAGES), STAGES[1])
         values = [matrix(track.table, modality.channels_.numeric) for track in log.tracks]
-        model = Spanned.fit(modality, strips, values, self._rarely(), int(self.seed))
+        with one_thread():
+            model = Spanned.fit(modality, strips, values, self._rarely(), int(self.seed))
         yield Progress(2, len(STAGES), STAGES[2])
         found: list[Example] = []
         if examples is not None:

@@ -265,7 +265,7 @@ def turned(place: np.ndarray, instants: int) -> np.ndarray:
     if instants == 1:
         return np.zeros_like(place)
     there = np.abs(place) % (2 * instants - 2)
-    return np.where(there < instants, there, 2 * instants - 2 - there)
+    return np.asarray(np.where(there < instants, there, 2 * instants - 2 - there))
 
 
 def _drawn_out(part: np.ndarray, at: np.ndarray) -> np.ndarray:

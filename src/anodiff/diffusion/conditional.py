@@ -17,7 +17,7 @@ from torch import Tensor
 from anodiff.diffusion.denoise import Denoiser, Posterior
 from anodiff.diffusion.gaussian import Gaussian
 from anodiff.diffusion.noise import Schedule
-from anodiff.types import Batch, Mask, PerItem, Times
+from anodiff.types import Batch, Mask, Times
 
 LEAST = 1e-2
 """Least variance of what is not along the kept directions: nearly exact dependencies are not trusted beyond it."""
@@ -48,7 +48,7 @@ class Conditional(Denoiser):
 
     Args:
         loadings: Of the Gaussian.
-        hidden: `(B, *event)`, True where not known.
+        hidden: `(B, *event)`, True where not known; `(1, *event)` where that is the same for all.
     """
 
     def __init__(self, loadings: Loadings, hidden: Mask) -> None:
@@ -103,24 +103,6 @@ class Conditional(Denoiser):
         answer = torch.where(self.hidden, (mean.flatten(1) + moved).to(x_t), observed.flatten(1).to(x_t))
         return Posterior(answer.reshape(x_t.shape))
 
-    def draw(self, generator: torch.Generator) -> Batch:
-        """One draw of the hidden cells of each item, among the known ones `(B, *event)`."""
-        mean, observed = self._told()
-        white = torch.randn(self.hidden.shape, generator=generator, dtype=torch.float64)
-        rest = self.loadings.rest
-        along = self._along(self._hidden(white))
-        moved = rest**0.5 * self._hidden(white) + self._back(((self.values + rest).sqrt() - rest**0.5) * along)
-        drawn = torch.where(self.hidden, mean.flatten(1) + moved, observed.flatten(1).double())
-        return drawn.reshape(observed.shape).to(observed.dtype)
-
-    def surprise(self, x: Batch) -> PerItem:
-        """Squared distance of hidden cells of `x` to what is expected of them, per hidden cell `(B,)`; 1 is usual."""
-        mean, _ = self._told()
-        away, rest = self._hidden(x.flatten(1).double() - mean.flatten(1)), self.loadings.rest
-        along = self._along(away)
-        total = away.square().sum(1) / rest + (along.square() * (1 / (self.values + rest) - 1 / rest)).sum(1)
-        return total / self.hidden.sum(1).clamp(min=1)
-
     def _told(self) -> tuple[Tensor, Tensor]:
         if self.mean is None or self.observed is None:
             raise RuntimeError("the known cells were not given; call given first.")
@@ -131,7 +113,8 @@ class Conditional(Denoiser):
 
     def _along(self, away: Tensor) -> Tensor:
         factors = (away.float() @ self.loadings.single).double() if self.quick else away.double() @ self.loadings.matrix
-        return (self.turn.mT @ factors[..., None])[..., 0]
+        along: Tensor = (self.turn.mT @ factors[..., None])[..., 0]
+        return along
 
     def _back(self, along: Tensor) -> Tensor:
         factors = (self.turn @ along[..., None])[..., 0]

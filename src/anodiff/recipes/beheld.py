@@ -3,10 +3,11 @@ r"""A quick judge of windows, to make anomalies of a strength: how far a window 
 .. math:: a_1(w)^2 = \tfrac1d \sum_k \frac{c_k^2}{\lambda_k} + \dots, \qquad a_2(w)^2 = \min_{j} \|w - w_j\|^2, \qquad
           a = \min_i \frac{\log a_i - m_i}{q_i - m_i} ,
 
-by a Gaussian and by the nearest of some normal windows, both through leading directions V, c = V^T w. m is the median of
-windows that were held out, q what they exceed as rarely as anomalies of strength 1 are to be: the smaller of both, since
-what is odd by one measure alone need not be odd to another detector. The tail is taken for exponential in the logarithm,
-q = u + e log(0.1 / p) beyond the ninth decile u, because windows that overlap make a sample look larger than it is.
+by a Gaussian and by the nearest of some normal windows, both through leading directions V, c = V^T w. m is the median
+of windows that were held out, q what they exceed as rarely as anomalies of strength 1 are to be: the smaller of both,
+since what is odd by one measure alone need not be odd to another detector. The tail is taken for exponential in the
+logarithm, q = u + e log(0.1 / p) beyond the ninth decile u: windows overlap, and a sample of them looks larger than it
+is.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from anodiff.diffusion.noise import VE
 from anodiff.types import Mask, Scores
 
 DIRECTIONS = 64
+SHOWN = 1_250_000
 REFERENCES = 2000
 NEAREST = 3
 TINY = 1e-12
@@ -60,6 +62,7 @@ class Beheld:
     @classmethod
     def fit(cls, windows: Tensor, draw: np.random.Generator) -> Self:
         """Of normal windows `(n, C, J)`."""
+        windows = windows[torch.from_numpy(draw.permutation(len(windows))[: max(SHOWN // windows[0].numel(), 800)])]
         gaussian = Gaussian.fit(windows.float(), VE(), rank=DIRECTIONS)
         kept = torch.from_numpy(np.sort(draw.permutation(len(windows))[:REFERENCES]))
         vectors = gaussian.vectors.float()

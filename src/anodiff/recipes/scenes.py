@@ -122,12 +122,15 @@ def batched(stretches: Sequence[Stretch]) -> tuple[Tensor, Tensor]:
 def written(
     source: Source, stretch: Stretch, made: Tensor, region: np.ndarray, model: Spanned
 ) -> tuple[object, np.ndarray]:
-    """The source with what was made `(width, S)` in its region `(T, channels)`; and the cells that hold a new value."""
+    """The source with what was made `(width, S)` in its region `(T, channels)`; and the region, where channels moved."""
     channels, strip = model.modality.channels_, source.strip
     place = strip.at - stretch.start
     inside = (place >= 0) & (place < made.shape[1])
     values = channels.decode(made.T[np.clip(place, 0, made.shape[1] - 1)].double().numpy(), strip.entity)
+    moved = ((made != stretch.x) & stretch.region).any(1).numpy()
+    new_in = np.array([moved[channels.owner == c].any() for c in range(len(channels.names))])
     changed = region & inside[:, None] & source.observed(channels)
+    changed = changed & new_in if new_in.any() else changed
     new = {}
     for c in np.flatnonzero(changed.any(0)).tolist():
         name, at = channels.names[c], np.flatnonzero(changed[:, c])

@@ -30,10 +30,11 @@ from anodiff.types import JSON, Batch, Mask, PerItem
 SHORTEST, LONGEST, DEFAULT = 48, 128, 64
 CELLS = 2500
 RANK = 128
-WINDOWS, NUMBERS = 8000, 2**22
+WINDOWS, NUMBERS = 8000, 2_500_000
 BLOCKS = 16
-HELD, LEAST_HELD, KEPT_WINDOWS = 1000, 40, 400
+HELD, LEAST_HELD, KEPT_WINDOWS = 1000, 40, 1500
 STEPS = 4
+FOLLOW, ANEW = 4, 1.0
 LEAST_TAU, LEAST_SPREAD = 0.02, 0.3
 FEW_VALUES = 32
 
@@ -128,6 +129,14 @@ class Spanned:
         return np.array([moved[owner == c].any() for c in range(len(self.modality.columns))])
 
     @property
+    def free(self) -> np.ndarray:
+        """Which channels are numbers of more than a few values `(channels,)`."""
+        channels = self.modality.channels_
+        few = {int(channels.owner[c]) for c, values in self.observed.items() if len(values) <= FEW_VALUES}
+        numeric = {channels.names.index(name) for name in channels.numeric}
+        return np.array([c in numeric - few for c in range(len(channels.names))])
+
+    @property
     def dependent(self) -> np.ndarray:
         """Which channels depend on another one `(channels,)`."""
         owner = self.modality.channels_.owner
@@ -141,16 +150,27 @@ class Spanned:
         """Ready to fill the regions of scenes `(B, width, S)`, all in standard deviations."""
         return Filling(self, x, region, sketch, level, seed)
 
-    def anew(self, scenes: Batch, region: Mask, seed: int) -> Batch:
-        """What is normal in the regions of scenes `(B, width, S)`, drawn."""
-        generator = torch.Generator().manual_seed(seed)
-        found = scenes / self.tau[:, None]
-        for piece, hidden in tiles(region, self.length):
-            at = hidden.flatten(1).any(1).nonzero()[:, 0]
-            told = Conditional(self.loadings, hidden[at]).given(found[at][:, :, piece])
-            found[at[:, None, None], torch.arange(found.shape[1])[:, None], _places(piece)] = told.draw(generator)
+    def anew(self, scenes: Batch, seed: int) -> Batch:
+        """New normal series, as long as scenes `(B, width, S)`, of which nothing is read but the shape.
+
+        Window by window: a normal one that goes on from the half that is there, noised and walked back. So the rhythm
+        is that of real data, which a Gaussian alone would lose, and the course is new.
+        """
+        generator, bank = torch.Generator().manual_seed(seed), self.bank / self.tau[:, None]
+        found, done = torch.zeros_like(scenes), 0
+        every = torch.ones(scenes.shape, dtype=torch.bool)
+        for piece, hidden in tiles(every, self.length):
+            now, both = found[:, :, piece], max(0, done - piece.start)
+            far = torch.cdist(now[:, :, :both].flatten(1), bank[:, :, :both].flatten(1))
+            near = far.topk(min(FOLLOW if done else len(bank), len(bank)), 1, largest=False).indices
+            which = torch.randint(near.shape[1], (len(now), 1), generator=generator)
+            sketch = bank[near.gather(1, which)[:, 0]]
+            structure = Conditional(self.loadings, hidden[:1]).given(now)
+            fill = Drafted(structure, lambda *_, s=sketch: s, ANEW, STEPS, Pinned)
+            found[:, :, piece] = fill(now, hidden, torch.ones(len(now)), seed=seed + piece.start)
+            done = piece.stop
         low, high = (torch.from_numpy(v).to(found)[:, None] for v in self.extent)
-        return torch.where(region, (found * self.tau[:, None]).clamp(low, high), scenes)
+        return (found * self.tau[:, None]).clamp(low, high)
 
     def oddness(self, x: Tensor) -> np.ndarray:
         """How far each cell of `x` `(width, S)` is from what all others of its window lead to expect, `(width, S)`.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anodiff.alarms.tail import Tail
+from anodiff.alarms.conformal import Conformal
 from anodiff.anomalies.judge import Judge
 from anodiff.anomalies.series_kinds import KINDS, Known, Scene, SeriesKind
 from anodiff.anomalies.spans import EXAMPLES, PLACES, LikeExamples, given_region
@@ -20,6 +20,7 @@ from anodiff.recipes.keepsakes import Keepsakes
 from anodiff.recipes.scenes import Source, Stretch, batched, written
 from anodiff.recipes.spanned import Spanned
 from anodiff.recipes.verdicts import Evidence
+from anodiff.training import one_thread
 from anodiff.types import JSON, Misfit, Scores
 
 PIECE = 1000
@@ -62,6 +63,10 @@ class Workshop:
 
     def made(self, order: Order, on: Sequence[Source] | None) -> Made:
         """What was ordered, on series or on pieces of fit."""
+        with one_thread():
+            return self._made(order, on)
+
+    def _made(self, order: Order, on: Sequence[Source] | None) -> Made:
         began = time.perf_counter()
         kinds = self.kinds(order)
         draw = np.random.default_rng([order.seed, 2])
@@ -78,9 +83,7 @@ class Workshop:
             some = [pieces[i] for i in at]
             if order.kind == NORMAL:
                 x, region = batched([p.stretch for p in some])
-                new = self.model.allowed(
-                    self.model.anew(x, region, order.seed), region, [p.source.strip.entity for p in some]
-                )
+                new = self.model.allowed(self.model.anew(x, order.seed), region, [p.source.strip.entity for p in some])
                 score[at] = self.model.judge.scores(new, region)
             else:
                 new, said, cost = self.sought(some, order.strength[at], order.seed)
@@ -90,7 +93,7 @@ class Workshop:
                 scenes[i] = scene
         pairs = zip(pieces, scenes, strict=True)
         rewritten = [written(p.source, p.stretch, scene, p.region, self.model) for p, scene in pairs]
-        regions = [p.region & changed for p, (_, changed) in zip(pieces, rewritten, strict=True)]
+        regions = [changed for _, changed in rewritten]
         normal = order.kind == NORMAL
         if normal:
             regions = [np.zeros_like(region) for region in regions]
@@ -163,9 +166,7 @@ class Workshop:
             region = source.observed(self.model.modality.channels_)
             return Piece(source, region, Stretch.of(source, region, self.model, whole=True), None, "")
         if isinstance(order.where, str):
-            usable = observed & self.model.moves
-            if kind.name == "break":
-                usable &= self.model.dependent
+            usable = observed & self.able(kind)
             where = self.place(order.where, kind)
             region = self.spans(where, order.like)(usable, self.lengths(order.size, len(source)), draw)
         elif kept:
@@ -176,6 +177,11 @@ class Workshop:
                 raise Misfit(f"the region of series {source.number} holds no reading; mark cells that were observed.")
         source, region = source.cut(region, PIECE, 2 * self.model.length)
         return Piece(source, region, Stretch.of(source, region, self.model), kind, where)
+
+    def able(self, kind: SeriesKind) -> np.ndarray:
+        """In which channels `(channels,)` a place lies by itself: those that move, freely where there are such."""
+        able = self.model.moves & (self.model.dependent if kind.name == "break" else True)
+        return np.asarray(able & self.model.free if (able & self.model.free).any() else able)
 
     def place(self, wanted: str, kind: SeriesKind) -> str:
         """The name of a place: the one ordered, or where the kind lies by itself.
@@ -261,7 +267,8 @@ class Workshop:
             odd = evidence.by_detector(made, self.kept)
         wanted = np.ones(len(pieces))
         if not normal:
-            wanted = np.clip(Tail().fit(self.normal_scores).p_value(target), self.p_value, 1.0)
+            normals = odd[0] if self.detector is None else self.normal_scores
+            wanted = np.maximum(Conformal().fit(normals).p_value(target), self.p_value)
         change = (
             None if normal else [evidence.change(p.source, p.stretch, s) for p, s in zip(pieces, scenes, strict=True)]
         )

@@ -49,10 +49,10 @@ class Evidence:
             others = self.model.coordinates(held), self.model.coordinates(windows)
             return others, others, (self.normal_scores, scores)
         structure = Conditional(self.model.loadings, masks)
-        numbers = np.arange(max(NORMALS, len(windows))) % len(held)
         whole, looks, odd = list[np.ndarray](), list[np.ndarray](), list[np.ndarray]()
-        for k in range(0, max(min(NORMALS, len(held)), 30), len(windows)):
-            some = numbers[k : min(k + len(windows), len(numbers))]
+        count = min(NORMALS, len(held))
+        for k in range(0, count, len(windows)):
+            some = np.arange(k, min(k + len(windows), count))
             normals, which = held[torch.from_numpy(some)], torch.arange(len(some))
             rest = self._expected(structure.only(which), normals)
             whole.append(self.model.coordinates(rest))
