@@ -17,7 +17,8 @@ from anodiff.metrics.segments import segments
 
 TABLES = ("annthyroid", "cardio", "thyroid", "pima", "Wilt", "letter", "sick_thyroid")
 SERIES = {"multivariate": ("SMD", "ASD", "SKAB"), "univariate": ("NAB", "YAHOO", "UCR")}
-EACH = 2
+EACH, LEAST = 2, 1000
+"""Series of each family, the first that have so many normal instants to learn from."""
 PIECE, AROUND = 400, 100
 """Instants of the pieces that anomalies of series are made on, and around a real one."""
 
@@ -41,8 +42,9 @@ def sets() -> Iterator[OrderSet]:
     for collection, families in SERIES.items():
         held = find(collection)
         for family in families:
-            names = sorted(name for name in held if family.lower() in name.lower())[:EACH]
-            for name in names:
+            names = [name for name in sorted(held) if family.lower() in name.lower()]
+            long = [name for name in names if len(of_series(held[name], 0).make[0]) >= LEAST]
+            for name in long[:EACH]:
                 yield OrderSet(name, "series", partial(of_series, held[name]), 100)
     yield OrderSet("mtd-grouped", "image", of_pictures, 16)
 
@@ -63,13 +65,16 @@ def of_table(path: object, seed: int) -> Parts:
 
 
 def of_series(load: Callable[[], Labelled], seed: int) -> Parts:
-    """The longest normal stretch, in time; what anomalies are made on comes in pieces."""
+    """The part for training where the set has one, else the longest normal stretch, cut in time.
+
+    What anomalies are made on comes in pieces.
+    """
     held = load()
     X, y = np.asarray(held.X, dtype=np.float64), np.asarray(held.y)
     edges = np.flatnonzero(np.diff(np.concatenate([[1], y, [1]])))
     runs = [(a, b) for a, b in itertools.pairwise(edges) if not y[a:b].any()]
     first, last = max(runs, key=lambda run: run[1] - run[0])
-    normal = X[first:last][:20_000]
+    normal = (X[first:last] if held.X_train is None else np.asarray(held.X_train, dtype=np.float64))[:20_000]
     a, b = len(normal) // 2, 3 * len(normal) // 4
     rest = normal[b:]
     pieces = [rest[i : i + PIECE] for i in range(0, max(1, len(rest) - PIECE // 2), PIECE)]

@@ -145,11 +145,13 @@ def judged(made: Made, judge: Other, parts: Parts, kind: str) -> JSON:
     if kind == "tabular":
         normal = part(held, np.arange(len(held)))
     bad, good = judge.scores(made.data, made.region), judge.scores(normal, made.region)
-    kinds = np.array(made.kind)
+    kinds, kept = np.array(made.kind), made.accepted
     return {
         "auroc": {name: beside(bad[name], good[name]) for name in bad},
+        "auroc_accepted": {name: beside(bad[name][kept], good[name]) for name in bad if kept.any()},
         "auroc_by_kind": {
-            each: {name: beside(bad[name][kinds == each], good[name]) for name in bad} for each in sorted(set(kinds))
+            each: {name: beside(bad[name][kinds == each], good[name]) for name in bad}
+            for each in sorted(set(made.kind))
         },
         "accepted": float(made.accepted.mean()),
         "why": made.reasons(),

@@ -44,9 +44,12 @@ def summary(records: Sequence[JSON]) -> JSON:
         made = [each for each in own if each["what"] == "strength"]
         found[kind] = {
             "sets": len({each["set"] for each in made}),
-            "auroc": {
-                name: {str(s): mean(r["auroc"][name] for r in made if r["strength"] == s) for s in STRENGTHS}
-                for name in (made[0]["auroc"] if made else ())
+            **{
+                which: {
+                    name: {str(s): mean(r[which][name] for r in made if r["strength"] == s) for s in STRENGTHS}
+                    for name in (made[0][which] if made else ())
+                }
+                for which in ("auroc", "auroc_accepted")
             },
             "accepted": {str(s): mean(r["accepted"] for r in made if r["strength"] == s) for s in STRENGTHS},
             "overlap": median(r["overlap"] for r in made),
@@ -70,7 +73,8 @@ def page(found: JSON) -> str:
             "| strength | " + " | ".join(f"{s:g}" for s in STRENGTHS) + " |",
         ]
         lines += ["|---" * (len(STRENGTHS) + 1) + "|"]
-        for name, values in [*own["auroc"].items(), ("accepted", own["accepted"])]:
+        kept = [(f"{name}, of accepted ones", values) for name, values in own["auroc_accepted"].items()]
+        for name, values in [*own["auroc"].items(), *kept, ("accepted", own["accepted"])]:
             lines.append(f"| {name} | " + " | ".join(written(values[str(s)]) for s in STRENGTHS) + " |")
         lines += [
             "",
