@@ -10,7 +10,7 @@ NOBODY = Silent(SCHEDULES["ve"]())
 
 def rows(n: int, at: float = 0.0, seed: int = 0) -> torch.Tensor:
     draw = np.random.default_rng(seed).normal(size=(n, 3))
-    return torch.from_numpy(draw + [at, 0, 0])
+    return torch.from_numpy(draw + np.array([at, 0, 0]))
 
 
 def test_it_is_fishers_direction_in_its_own_coordinates() -> None:
