@@ -349,15 +349,15 @@ class TableGenerator(BaseEstimator):
 
     @classmethod
     def restore(cls, config: JSON, arrays: Mapping[str, np.ndarray], detector: Any = None) -> Self:
-        """The generator of which these are `config` and `arrays`; with a `detector` where that was the judge.
+        """The generator of which these are `config` and `arrays`.
+
+        Where a detector of the user's was the judge, `detector` is to be given again; without it one of its own judges.
 
         Raises:
-            BadModel: they are of none, or their judge is missing.
+            BadModel: they are of none.
         """
         try:
             own = dict(config["settings"])
-            if config["judge"] == "given" and detector is None:
-                raise ValueError("its judge was a detector of its own, which is not there")
             named = {k: own.pop(k) for k in ("p_value", "reach", "seed")}
             made = cls(Tabular(config["kinds"], config["missing"]), detector=detector, settings=own, **named)
             made._read(unpacked(arrays["rows"], config["layout"]), config["orders"])
