@@ -239,7 +239,7 @@ def act(data: DataSet, seed: int, part: str, asked: Asked, cache: Path | None = 
         "sha256": data.fingerprint,
         "seed": seed,
         "part": part,
-        "anomalies": int(np.sum(data.y)),
+        "anomalies": len(cut.known) + int(np.sum(cut.y)),
         "tested": len(cut.y),
     }
     return [{**facts, **each} for each in PARTS[part](fitted, cut, asked, seed)]
