@@ -21,4 +21,6 @@ for protocol in univariate multivariate own-train ucr ablation missing rates cos
 done
 for protocol in mtd mtd-grouped; do python benchmarks/images.py "$protocol" --seeds 3 --rotated >/dev/null; done
 for protocol in examples examples-grouped pcb cost; do python benchmarks/images.py "$protocol" --seeds 3 >/dev/null; done
+for what in images tables series; do python benchmarks/generation.py "$what" --seeds 3 >/dev/null; done
+python benchmarks/orders.py >/dev/null
 python benchmarks/page.py
