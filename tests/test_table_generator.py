@@ -247,6 +247,7 @@ def test_a_saved_generator_makes_the_same(taught: Generator, of_frames: Generato
             Generator("tabular").hold("tabular", each).sample(6, kind="range", judged=False) for each in (inner, again)
         )
         assert before.kind == after.kind
+        assert again.known_ == inner.known_
         assert pa.Table.from_pandas(pd.DataFrame(before.data).reset_index(drop=True)).equals(
             pa.Table.from_pandas(pd.DataFrame(after.data).reset_index(drop=True))
         )

@@ -52,6 +52,7 @@ class TableGenerator(BaseEstimator):
 
     Attributes:
         kinds_: Kinds of anomalies, by name.
+        known_: Those of the examples among them.
         places_: Kinds of places, by name.
         workshop_: What rows are made with.
         examples_: Known anomalies, or None.
@@ -152,7 +153,8 @@ class TableGenerator(BaseEstimator):
             filled = self.workshop_.expected
             self.examples_ = examples_of(known, self.ranked_, self._z, filled, regions, kinds, list(KINDS))
         self.workshop_ = replace(self.workshop_, farthest=self._farthest())
-        self.kinds_ = [*general, *(self.examples_.names if self.examples_ else ())]
+        self.known_ = self.examples_.names if self.examples_ else []
+        self.kinds_ = [*general, *self.known_]
         self.places_ = [*PLACES, *((EXAMPLES,) if self.examples_ else ())]
 
     @property
@@ -336,7 +338,6 @@ class TableGenerator(BaseEstimator):
             "orders": self.ranked_.orders(),
             "layout": {"kind": self.table_.kind, "dtype": self.table_.dtype},
             "examples": None if known is None else {"kinds": known.kinds},
-            "judge": "own" if self.detector is None else "given",
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
