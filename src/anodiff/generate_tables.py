@@ -157,11 +157,6 @@ class TableGenerator(BaseEstimator):
         self.kinds_ = [*general, *self.known_]
         self.places_ = [*PLACES, *((EXAMPLES,) if self.examples_ else ())]
 
-    @property
-    def known_(self) -> list[str]:
-        """Those of the kinds that are of examples."""
-        return list(self.examples_.names) if self.examples_ else []
-
     def _farthest(self) -> float:
         if self.reach == "examples" and self.examples_ is None:
             raise Misfit("reach is 'examples', but there are none; give examples=, or a p-value such as 0.0001.")

@@ -9,9 +9,10 @@ from anodiff.bench.generation.order_sets import sets
 from anodiff.bench.generation.orders import STRENGTHS, orders
 from anodiff.bench.generation.orders_known import known, normal
 from anodiff.bench.generation.results import Results, resumed, write
+from anodiff.bench.generation.walks import walks
 from anodiff.types import JSON
 
-PARTS = {"orders": orders, "known": known, "normal": normal}
+PARTS = {"orders": orders, "known": known, "normal": normal, "walks": walks}
 
 
 def running(
@@ -58,6 +59,14 @@ def summary(records: Sequence[JSON]) -> JSON:
             "n": made[0]["n"] if made else 0,
             "seconds_of_fit": median(r["seconds"] for r in own if r["what"] == "fit"),
             "distance_to_examples": median(r["distance"][0] for r in own if r["what"] == "known"),
+            "walks": [
+                {
+                    "steps": steps,
+                    "milliseconds": median(r["milliseconds"] for r in own if r.get("steps") == steps),
+                    "frechet": median(r["frechet"] / r["frechet_of_halves"] for r in own if r.get("steps") == steps),
+                }
+                for steps in sorted({r["steps"] for r in own if r["what"] == "walk"})
+            ],
             "copies": median(r["copies"] for r in own if r["what"] == "known"),
         }
     return found
@@ -84,6 +93,10 @@ def page(found: JSON) -> str:
             f"anomalies: {written(own['distance_to_examples'])}; copies {written(own['copies'])}.",
             "",
         ]
+        if own["walks"]:
+            lines += ["| steps of a walk | ms per item | Frechet distance, over that of halves of real ones |"]
+            lines += ["|---|---|---|"]
+            lines += [f"| {w['steps']} | {w['milliseconds']:.3g} | {w['frechet']:.3g} |" for w in own["walks"]] + [""]
     return "\n".join(lines)
 
 
