@@ -1,6 +1,5 @@
 """Series to order: what changes, what does not, how far, and what cannot be made."""
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -205,10 +204,13 @@ def test_gaps_stay_gaps(generator: Generator, on: list[np.ndarray]) -> None:
         assert np.array_equal(np.isnan(data), np.isnan(gaps))
         assert not region[np.isnan(gaps)].any()
         assert np.array_equal(data[~region], gaps[~region], equal_nan=True)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_series_in_which_nothing_was_observed_is_refused(generator: Generator) -> None:
     empty = np.full((60, 5), np.nan)
     empty[:, 4] = 5.0
-    with pytest.raises(Misfit, match="nothing that can change"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+    with pytest.raises(Misfit, match="nothing that can change"):
         generator.sample(1, on=empty)
 
 
@@ -302,11 +304,11 @@ def test_examples_that_do_not_fit_are_refused() -> None:
 
 def test_a_detector_may_be_the_judge(on: list[np.ndarray]) -> None:
     class Large:
-        """Asked like a detector of series: one score per instant, how large its cells are."""
+        """Asked like a detector of series: one score per instant, how far the wave jumps."""
 
         def decision_function(self, X: list[np.ndarray], *, causal: bool | None = None) -> list[np.ndarray]:
             assert causal is False
-            return [np.abs(x[:, :3]).max(1) for x in X]
+            return [np.abs(np.diff(x[:, 0], prepend=x[0, 0])) for x in X]
 
     fitted = Generator("series", detector=Large()).fit(several(1000))
     region = np.zeros(on[0].shape, bool)

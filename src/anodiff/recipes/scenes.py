@@ -122,7 +122,7 @@ def batched(stretches: Sequence[Stretch]) -> tuple[Tensor, Tensor]:
 def written(
     source: Source, stretch: Stretch, made: Tensor, region: np.ndarray, model: Spanned
 ) -> tuple[object, np.ndarray]:
-    """The source with what was made `(width, S)` in its region `(T, channels)`; and the region, where channels moved."""
+    """The source with what was made `(width, S)` in its region `(T, channels)`, and the region where channels moved."""
     channels, strip = model.modality.channels_, source.strip
     place = strip.at - stretch.start
     inside = (place >= 0) & (place < made.shape[1])

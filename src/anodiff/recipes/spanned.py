@@ -24,8 +24,9 @@ from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Series, Strip, stretched
 from anodiff.modalities.windows import View
 from anodiff.recipes.beheld import Beheld
+from anodiff.recipes.filling import STEPS, Filling, tiles
 from anodiff.recipes.windowed import Places
-from anodiff.types import JSON, Batch, Mask, PerItem
+from anodiff.types import JSON, Batch, Mask
 
 SHORTEST, LONGEST, DEFAULT = 48, 128, 64
 CELLS = 2500
@@ -33,7 +34,6 @@ RANK = 128
 WINDOWS, NUMBERS = 8000, 2_500_000
 BLOCKS = 16
 HELD, LEAST_HELD, KEPT_WINDOWS = 1000, 40, 1500
-STEPS = 4
 FOLLOW, ANEW = 4, 1.0
 LEAST_TAU, LEAST_SPREAD = 0.02, 0.3
 FEW_VALUES = 32
@@ -146,9 +146,9 @@ class Spanned:
         """The normal windows that the judge was not fitted on, all of each to be judged."""
         return self.held, torch.ones(self.held.shape, dtype=torch.bool)
 
-    def filling(self, x: Batch, region: Mask, sketch: Batch, level: float, seed: int) -> "Filling":
+    def filling(self, x: Batch, region: Mask, sketch: Batch, level: float, seed: int) -> Filling:
         """Ready to fill the regions of scenes `(B, width, S)`, all in standard deviations."""
-        return Filling(self, x, region, sketch, level, seed)
+        return Filling(self.loadings, self.tau, x, region, sketch, level, seed)
 
     def anew(self, scenes: Batch, seed: int) -> Batch:
         """New normal series, as long as scenes `(B, width, S)`, of which nothing is read but the shape.
@@ -263,69 +263,6 @@ class Spanned:
         )
 
 
-class Filling:
-    """Scenes whose regions are filled at any amount; what does not depend on the amount is done once.
-
-    Args:
-        model: Of what is normal.
-        x: `(B, width, S)`, in standard deviations.
-        region: Likewise, bool.
-        sketch: What regions are to look like.
-        level: Where the walk starts, in tau.
-        seed: Of the noise.
-    """
-
-    def __init__(self, model: Spanned, x: Batch, region: Mask, sketch: Batch, level: float, seed: int) -> None:
-        self.model, self.level, self.seed = model, level, seed
-        self.tau = model.tau[:, None]
-        self.x, self.region, self.sketch = x / self.tau, region, sketch / self.tau
-        self.parts = []
-        for piece, hidden in tiles(region, model.length):
-            at = hidden.flatten(1).any(1).nonzero()[:, 0]
-            self.parts.append((piece, at, hidden[at], Conditional(model.loadings, hidden[at])))
-        self.nfe = len(self.parts) * (STEPS + 1)
-
-    def expected(self) -> Batch:
-        """What is expected in the regions, in standard deviations, from left to right."""
-        found, channels = self.x.clone(), torch.arange(self.x.shape[1])[:, None]
-        for piece, at, hidden, structure in self.parts:
-            now = found[at][:, :, piece]
-            mean = structure.given(now).mean
-            assert mean is not None
-            found[at[:, None, None], channels, _places(piece)] = torch.where(hidden, mean.to(now), now)
-        return found * self.tau
-
-    def __call__(self, amount: PerItem) -> Batch:
-        """At these amounts `(B,)`, in standard deviations; to the bit as they were outside of the region."""
-        found = self.x.clone()
-        channels = torch.arange(found.shape[1])[:, None]
-        for number, (piece, at, hidden, structure) in enumerate(self.parts):
-            now = found[at][:, :, piece]
-            sketched = self.sketch[at][:, :, piece]
-            fill = Drafted(
-                structure.given(now),
-                lambda *_, s=sketched: s,
-                level=self.level,
-                steps=STEPS,
-                pin=Pinned,
-            )
-            filled = fill(now, hidden, amount[at], seed=self.seed + number)
-            found[at[:, None, None], channels, _places(piece)] = filled
-        return torch.where(self.region, found * self.tau, self.x * self.tau)
-
-
-def tiles(region: Mask, length: int) -> list[tuple[slice, Mask]]:
-    """Windows that follow each other by half, and what of the regions `(B, width, S)` each is the first to hold."""
-    found, done, last = [], 0, region.shape[2] - length
-    for start in [*range(0, last, max(1, length // 2)), last]:
-        hidden = region[:, :, start : start + length].clone()
-        hidden[:, :, : max(0, done - start)] = False
-        done = start + length
-        if hidden.any():
-            found.append((slice(start, start + length), hidden))
-    return found
-
-
 def window_length(period: int, width: int, longest: int) -> int:
     """Instants of a window: two periods, if that is moderate, and no more than the data has room for."""
     wanted = int(np.clip(2 * period, SHORTEST, LONGEST)) if period else DEFAULT
@@ -378,7 +315,3 @@ def _halves(places: Places, length: int, seed: int) -> tuple[Tensor, Tensor, int
     windows = _taken(held, HELD, length, seed)
     apart = max(1, min(length * len(windows) // max(1, held.count()), len(windows) // LEAST_HELD))
     return _taken(near, WINDOWS, length, seed), windows, apart
-
-
-def _places(piece: slice) -> Tensor:
-    return torch.arange(piece.start, piece.stop)
