@@ -27,11 +27,12 @@ from anodiff.made import NORMAL, Judgement, Made, Order
 from anodiff.modalities.image import Image
 from anodiff.nets.lowrank import learnt, relearn
 from anodiff.nets.vae import vae
+from anodiff.recipes.afresh import afresh
 from anodiff.recipes.assessed import assessed
-from anodiff.recipes.brush import STEPS, Odd, Painted, Way, begun, likened, painted, sketched, unlikely
+from anodiff.recipes.brush import Odd, Painted, Way, likened, painted, sketched, unlikely
 from anodiff.recipes.coded import Code
-from anodiff.recipes.featured import featured
-from anodiff.recipes.glance import Glance, within, worst
+from anodiff.recipes.featured import made_of_features
+from anodiff.recipes.glance import Glance, within
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.known_pictures import as_arrays, from_arrays, known_pictures
 from anodiff.recipes.normals import Normals, glanced
@@ -141,7 +142,8 @@ class ImageGenerator(BaseEstimator):
         """
         began = time.perf_counter()
         if order.kind == NORMAL and order.on is None and self.space == "data":
-            return self._begun(order)
+            parts = self.painter_, self.studio_.crop, self.kept_, self.image_, self.glance_, self.normals_
+            return afresh(*parts, order, self.p_value)
         kinds, chosen = kinds_ordered(order, self.kinds_, self.examples_)
         on = self.kept_ if order.on is None else originals(album(order.on), self.image_, order.n)
         source = np.arange(order.n) % len(on)
@@ -151,7 +153,8 @@ class ImageGenerator(BaseEstimator):
         normal = np.array([kind == NORMAL for kind in kinds])
         region, places, laid = regions_ordered(order, kinds, chosen, before, self.image_, self.places_, self.examples_)
         if self.space == "features":
-            return self._featured(order, before, region, kinds, places, source)
+            far = self._farthest(UNLIKELY)
+            return made_of_features(self.glance_, before.x, region, order, far, kinds, places, source)
         strength = torch.from_numpy(np.where(normal, 0.0, order.strength))
         done = self._painted(before.x, region, kinds, chosen, strength, order)
         after = before.painted(self.image_, done.x, laid)
@@ -262,27 +265,6 @@ class ImageGenerator(BaseEstimator):
             raise BadModel(f"the generator of pictures is damaged ({error}); save it again.") from None
         return made
 
-    def _begun(self, order: Order) -> Made:
-        """Normal pictures, begun from nothing."""
-        began, side = time.perf_counter(), int(self.image_.size)
-        x = begun(self.painter_, (order.n, int(self.image_.channels_), side, side), order.seed)
-        after = [*self.image_.decode(x)]
-        blank, nowhere = torch.zeros(order.n, side, side, dtype=torch.bool), [np.zeros((side, side), bool)] * order.n
-        score = torch.from_numpy(worst(self.glance_(x)))
-        done = Painted(x, torch.zeros(order.n).double(), score, score, (STEPS + 1) * order.n)
-        verdicts: list[Judgement] = []
-        facts: JSON = {"nfe": done.nfe}
-        normal = np.ones(order.n, bool)
-        if order.judged:
-            verdicts, told = assessed(self.glance_, self.normals_, None, None, after, nowhere, done, blank, normal,
-                                      self.p_value)  # fmt: skip
-            facts.update(told)
-        zero = np.zeros(order.n)
-        names, none = [NORMAL] * order.n, np.full(order.n, -1)
-        facts["seconds"] = time.perf_counter() - began
-        found = together(after), together(nowhere), None
-        return Made(*found, names, names, zero, zero, score.numpy(), none, verdicts, facts)
-
     def _code(self, studio: Studio, examples: Any) -> Code | None:
         """The autoencoder of latent space."""
         if self.space != "data" and examples is not None:
@@ -292,18 +274,6 @@ class ImageGenerator(BaseEstimator):
         if studio.vae is None:
             raise Misfit("space='latent' needs an autoencoder; give settings={'vae': a folder or a name of the hub}.")
         return Code(vae(studio.vae))
-
-    def _featured(
-        self, order: Order, before: Originals, region: Mask, kinds: list[str], places: list[str], source: np.ndarray
-    ) -> Made:
-        """The same order, made on the features of pictures."""
-        began, normal = time.perf_counter(), np.array([kind == NORMAL for kind in kinds])
-        seen, strength = self.glance_.features(before.x), np.where(normal, 0.0, order.strength)
-        far = self._farthest(UNLIKELY)
-        done, cells = featured(self.glance_, seen, region, torch.from_numpy(strength), far, order.seed)
-        found = done.x.numpy(), cells.numpy() & ~normal[:, None, None], seen.numpy(), kinds, places
-        numbers = strength, done.amount.numpy(), done.score.numpy(), source
-        return Made(*found, *numbers, facts={"seconds": time.perf_counter() - began})
 
     def _image(self) -> Image:
         if isinstance(self.modality, Image):

@@ -108,17 +108,6 @@ def painted(
     return found
 
 
-def begun(painter: Denoiser, shape: tuple[int, int, int, int], seed: int) -> Tensor:
-    """Normal pictures `(B, C, S, S)` from nothing, a few at a time: all of each is hidden."""
-    fill = Hotter(painter, LEVEL, STEPS, Told, eta=1.0)
-    parts = []
-    for start in range(0, shape[0], 4):
-        blank = torch.zeros(min(4, shape[0] - start), *shape[1:])
-        everywhere = torch.ones_like(blank, dtype=torch.bool)
-        parts.append(fill(blank, everywhere, torch.zeros(len(blank)), seed * 1_000_003 + start))
-    return torch.cat(parts).clamp(-1, 1)
-
-
 def alike(cutouts: list[Cutout]) -> list[list[int]]:
     """Numbers of cutouts of one size, a few together."""
     sizes = sorted({(each.side, each.painted) for each in cutouts})

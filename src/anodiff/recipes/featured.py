@@ -7,6 +7,9 @@ smooth over the places, as features are. There is no picture of them: they are f
 al., "SimpleNet: A Simple Network for Image Anomaly Detection and Localization", 2023, add noise of one size to all.
 """
 
+import time
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d
@@ -14,6 +17,7 @@ from torch.nn.functional import adaptive_max_pool2d
 from anodiff.anomalies.strength import seek
 from anodiff.diffusion.positional import Positional, cholesky
 from anodiff.diffusion.sources import gradient_noise
+from anodiff.made import NORMAL, Made, Order
 from anodiff.recipes.brush import DOUBLINGS, HALVINGS, Painted
 from anodiff.recipes.glance import Glance, within
 from anodiff.types import Mask
@@ -23,6 +27,25 @@ HOTTEST = 64.0
 WAVES = 8.0
 """Of z, across the grid at most."""
 RIDGE = 1e-4
+
+
+def made_of_features(
+    glance: Glance,
+    x: Tensor,
+    region: Mask,
+    order: Order,
+    farthest: float,
+    kinds: list[str],
+    places: list[str],
+    source: np.ndarray,
+) -> Made:
+    """An order, made on the features of pictures `(n, C, S, S)`: `(n, d, h, w)` float32, and regions `(n, h, w)`."""
+    began, normal = time.perf_counter(), np.array([kind == NORMAL for kind in kinds])
+    seen, strength = glance.features(x), np.where(normal, 0.0, order.strength)
+    done, cells = featured(glance, seen, region, torch.from_numpy(strength), farthest, order.seed)
+    found = done.x.numpy(), cells.numpy() & ~normal[:, None, None], seen.numpy(), kinds, places
+    numbers = strength, done.amount.numpy(), done.score.numpy(), source
+    return Made(*found, *numbers, facts={"seconds": time.perf_counter() - began})
 
 
 def featured(

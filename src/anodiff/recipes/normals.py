@@ -106,8 +106,9 @@ def whole_look(seen: Tensor, region: Mask) -> np.ndarray:
 
 
 def region_look(seen: Tensor, region: Mask) -> np.ndarray:
-    """What regions `(B, S, S)` look like: the mean of their features, `(B, d)`."""
-    inside = _cells(region, seen).float()[:, None]
+    """What regions `(B, S, S)` look like: the mean of their features, `(B, d)`; all of a picture where it is empty."""
+    cells = _cells(region, seen)
+    inside = (cells | ~cells.flatten(1).any(1)[:, None, None]).float()[:, None]
     found = (seen * inside).sum((2, 3)) / inside.sum((2, 3)).clamp(min=1)
     return np.asarray(found.double().numpy())
 
