@@ -43,6 +43,8 @@ MARGIN = 50
 CONTEXT = 132
 """Instants on either side of an event that are given with it: a long window and what is smoothed over."""
 MADE = 10
+MADE_OF = 5
+"""Anomalies are made of this many known events; of more or fewer it would say little more, and take as long again."""
 FEWEST, REST = 3, 2
 """Events that are known, and left to be judged, at least."""
 DEFAULT, BEST, CALLED = "default", "best single score", "no examples, channels called in"
@@ -366,14 +368,16 @@ def lessons_of(
     def by_themselves(made: list[Piece]) -> tuple[list[Piece], np.ndarray]:
         return made, np.full(len(made), k / len(made))
 
-    of_them = makers.generated(seed, data, regions)
-    inside = [x[region] for x, region in zip(data, regions, strict=True)]
-    smote = makers.classical(seed, (), lengths, Smote([np.nan_to_num(x) for x in inside]))
     yield REAL, pieces, ones
     yield ALONE, pieces, ones
     yield GENERATED, *by_themselves(blind[0])
     yield CLASSICAL, *by_themselves(blind[1])
     yield BOTH, *beside(blind[0])
+    if k != MADE_OF:
+        return
+    of_them = makers.generated(seed, data, regions)
+    inside = [x[region] for x, region in zip(data, regions, strict=True)]
+    smote = makers.classical(seed, (), lengths, Smote([np.nan_to_num(x) for x in inside]))
     yield KINDS, *by_themselves(of_them)
     yield BOTH_KINDS, *beside(of_them)
     yield SMOTE, *beside(smote)

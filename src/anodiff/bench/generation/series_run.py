@@ -41,7 +41,21 @@ def summary(records: Sequence[JSON]) -> JSON:
     """By number of known events and arm: means, gains over the default and the share of the distance that is closed."""
     counts = sorted({each["count"] for each in records})
     halves = {"all": None, "one half": 0, "other half": 1}
-    return {name: {str(count): _of_count(records, count, half) for count in counts} for name, half in halves.items()}
+    told = {name: {str(count): _of_count(records, count, half) for count in counts} for name, half in halves.items()}
+    return {**told, "sharpness": {str(count): crossed(told, str(count)) for count in counts}}
+
+
+def crossed(told: JSON, count: str) -> list[JSON]:
+    """The sharpness that each half of the series would choose, and what it and the one in force gain on the other."""
+    found = []
+    for name, other in (("one half", "other half"), ("other half", "one half")):
+        here, there = told[name][count], told[other][count]
+        if here["sets"] and there["sets"]:
+            arms = [arm for arm in here["arms"] if arm == REAL or arm.startswith(f"{REAL}, sharpness")]
+            best = max(arms, key=lambda arm: here["arms"][arm]["auroc"])
+            gains = {arm: there["arms"][arm]["over the default"]["auroc"]["gain"] for arm in (best, REAL)}
+            found.append({"chosen on": name, "arm": best, "gains there": gains[best], "in force": gains[REAL]})
+    return found
 
 
 def _of_count(records: Sequence[JSON], count: int, half: int | None) -> JSON:
@@ -57,7 +71,7 @@ def _of_count(records: Sequence[JSON], count: int, half: int | None) -> JSON:
         return [np.array([by[arm, name, s][metric] - by[other, name, s][metric] for s in seeds]) for name in names]
 
     rows = {}
-    for arm in ARMS:
+    for arm in (arm for arm in ARMS if all((arm, name, s) in by for name in names for s in seeds)):
         values = {m: float(np.mean([each[m] for each in own if each["arm"] == arm])) for m in METRICS}
         against = {m: _gap(gains(arm, DEFAULT, m)) for m in METRICS}
         rows[arm] = {**values, "closed": closed(gains(arm, DEFAULT, "auroc"), gains(BEST, DEFAULT, "auroc"))}
