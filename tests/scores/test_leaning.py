@@ -41,3 +41,10 @@ def test_a_coordinate_counts_only_so_far_and_one_without_spread_is_survived() ->
     evidence = leaning(NOBODY, torch.full((1, 3), 1e30, dtype=torch.float64))
     assert torch.allclose(evidence.map.sum(1), evidence.total)
     assert float(evidence.map.abs().max()) <= FARTHEST * float(leaning.direction.abs().max())
+
+
+def test_each_row_is_judged_for_itself() -> None:
+    leaning, x = Leaning(3).fit(rows(400), rows(5, 2.0, 1)), rows(20, 1.0, 3)
+    whole = leaning(NOBODY, x).total
+    assert torch.equal(leaning(NOBODY, x.flip(0)).total.flip(0), whole)
+    assert torch.allclose(leaning(NOBODY, x[:1]).total, whole[:1])
