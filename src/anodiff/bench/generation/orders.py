@@ -117,19 +117,32 @@ class Parts:
     where: Any = None
 
 
-def orders(kind: str, parts: Parts, n: int, seed: int, settings: JSON | None = None) -> Iterator[JSON]:
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A generator that learnt a part of a set, and how long that took."""
+
+    generator: Generator
+    seconds: float
+
+    @classmethod
+    def of(cls, kind: str, parts: Parts, seed: int) -> "Fitted":
+        """Learn what a set gives to learn."""
+        began = time.perf_counter()
+        generator = Generator(kind, seed=seed).fit(parts.make)
+        return cls(generator, time.perf_counter() - began)
+
+
+def orders(fitted: Fitted, parts: Parts, n: int, seed: int) -> Iterator[JSON]:
     """Records of one set: the fit, then each strength.
 
     Args:
-        kind: Of the data.
+        fitted: A generator.
         parts: Of the set.
         n: Items of each strength.
         seed: Of everything.
-        settings: Of the generator.
     """
-    began = time.perf_counter()
-    generator = Generator(kind, settings=settings, seed=seed).fit(parts.make)
-    yield {"what": "fit", "seconds": time.perf_counter() - began, "kinds": generator.kinds_}
+    generator, kind = fitted.generator, fitted.generator.kind_
+    yield {"what": "fit", "seconds": fitted.seconds, "kinds": generator.kinds_}
     other: Any = OTHERS[kind]
     judge: Other = other(parts.others, seed)
     for strength in STRENGTHS:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from anodiff.bench.generation.orders import OTHERS, Parts, judged
+from anodiff.bench.generation.orders import OTHERS, Fitted, Parts, judged
 from anodiff.generate import Generator
 from anodiff.metrics.quality import frechet_distance, memorisation
 from anodiff.modalities.tabular import Tabular
@@ -19,17 +19,18 @@ POINTS = 32
 """Points by which the region of a series is told."""
 
 
-def known(kind: str, parts: Parts, n: int, seed: int, settings: JSON | None = None) -> Iterator[JSON]:
+def known(fitted: Fitted, parts: Parts, n: int, seed: int) -> Iterator[JSON]:
     """What comes of five real anomalies: distances to them, beside those of real ones that were held out."""
+    kind = fitted.generator.kind_
     if len(parts.bad) < KNOWN + 3:
         return
     few, others = np.arange(KNOWN), np.arange(KNOWN, min(len(parts.bad), MOST))
     regions = None if parts.where is None else [parts.where[i] for i in few]
     began = time.perf_counter()
-    generator = Generator(kind, settings=settings, seed=seed).fit(
+    generator = Generator(kind, seed=seed).fit(
         parts.make, examples=part(parts.bad, few) if kind == "tabular" else [parts.bad[i] for i in few], regions=regions
     )
-    fitted = time.perf_counter() - began
+    seconds = time.perf_counter() - began
     name = generator.known_[0]
     made = generator.sample(n, on=parts.held, kind=name, strength=1.0, seed=seed)
     look = LOOKS[kind](parts)
@@ -42,7 +43,7 @@ def known(kind: str, parts: Parts, n: int, seed: int, settings: JSON | None = No
     found = memorisation(ours, examples, held_out, seed)
     yield {
         "what": "known",
-        "seconds_of_fit": fitted,
+        "seconds_of_fit": seconds,
         "distance": [found.distance.value, found.distance.low, found.distance.high],
         "ratio": found.ratio,
         "ratio_held_out": found.ratio_held_out,
@@ -51,9 +52,9 @@ def known(kind: str, parts: Parts, n: int, seed: int, settings: JSON | None = No
     }
 
 
-def normal(kind: str, parts: Parts, n: int, seed: int, settings: JSON | None = None) -> Iterator[JSON]:
+def normal(fitted: Fitted, parts: Parts, n: int, seed: int) -> Iterator[JSON]:
     """New normal items: how far they are from held-out ones, beside other normal ones."""
-    generator = Generator(kind, settings=settings, seed=seed).fit(parts.make)
+    generator, kind = fitted.generator, fitted.generator.kind_
     began = time.perf_counter()
     made = generator.sample(n, kind="normal", seed=seed)
     seconds = time.perf_counter() - began

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from anodiff.bench.generation.order_sets import sets
-from anodiff.bench.generation.orders import STRENGTHS, orders
+from anodiff.bench.generation.orders import STRENGTHS, Fitted, orders
 from anodiff.bench.generation.orders_known import known, normal
 from anodiff.bench.generation.results import Results, resumed, write
 from anodiff.bench.generation.walks import walks
@@ -27,11 +27,16 @@ def running(
     done = {(each["set"], each["seed"], each["part"]) for each in results.records}
     for seed in range(seeds):
         for held in sets():
-            for name in parts:
-                if (names and held.name not in names and held.kind not in names) or (held.name, seed, name) in done:
-                    continue
+            if names and held.name not in names and held.kind not in names:
+                continue
+            left = [name for name in parts if (held.name, seed, name) not in done]
+            if not left:
+                continue
+            given = held.parts(seed)
+            fitted = Fitted.of(held.kind, given, seed)
+            for name in left:
                 told = {"set": held.name, "kind": held.kind, "seed": seed, "part": name}
-                found = PARTS[name](held.kind, held.parts(seed), held.n, seed)
+                found = PARTS[name](fitted, given, held.n, seed)
                 results.records += [{**told, **record} for record in found] or [{**told, "what": "nothing"}]
                 write(results, path, summary(results.records))
                 yield f"{held.name} {name} {seed}"

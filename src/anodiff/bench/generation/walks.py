@@ -15,10 +15,9 @@ from torch import Tensor
 
 from anodiff.anomalies.fill import Hotter
 from anodiff.anomalies.where import Boxes
-from anodiff.bench.generation.orders import Parts
+from anodiff.bench.generation.orders import Fitted, Parts
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.diffusion.infilling import Told
-from anodiff.generate import Generator
 from anodiff.metrics.quality import frechet_distance
 from anodiff.rounds.items import pictures
 from anodiff.types import JSON
@@ -30,12 +29,12 @@ Ground = tuple[Denoiser, Tensor, Tensor, float, Callable[[Tensor], np.ndarray]]
 """A denoiser of normal items, items `(n, *event)`, regions, the level of a walk's start, and what items look like."""
 
 
-def walks(kind: str, parts: Parts, n: int, seed: int, settings: JSON | None = None) -> Iterator[JSON]:
+def walks(fitted: Fitted, parts: Parts, n: int, seed: int) -> Iterator[JSON]:
     """A record for each number of steps; nothing for series, whose fills are draws of a Gaussian in closed form."""
     del n
+    generator, kind = fitted.generator, fitted.generator.kind_
     if kind == "series":
         return
-    generator = Generator(kind, settings=settings, seed=seed).fit(parts.make)
     grounds: dict[str, Callable[[Any, Parts, int], Ground]] = {"image": of_pictures, "tabular": of_rows}
     denoiser, x, region, level, look = grounds[kind](generator.inner_, parts, seed)
     real = look(x)
