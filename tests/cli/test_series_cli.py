@@ -205,6 +205,17 @@ class TestExplainAndInfo:
         facts = json.loads(call("info", "model", "--json").out)
         assert (facts["modality"], facts["period"], facts["sampling_seconds"]) == ("series", 24, 60)
 
+    def test_examples_are_a_file_or_a_folder_of_files(self, call: Call, place: Path) -> None:
+        (place / "known").mkdir()
+        for name in ("a.csv", "b.csv"):
+            (place / "known" / name).write_bytes((place / "new.csv").read_bytes())
+        for given, count in (("new.csv", 1), ("known", 2)):
+            said = call(*FIT, "--examples", given, "--rate", 0.005, "--overwrite", "--json")
+            assert said.code == 0
+            assert json.loads(said.out)["examples"] == count
+        (place / "empty").mkdir()
+        assert "is an empty folder" in call(*FIT, "--overwrite", "--examples", "empty").err
+
     def test_info_shows_entities(self, call: Call) -> None:
         assert call(*MANY, "--rate", 0.005, "-q").code == 0
         assert "Entities: a, b" in call("info", "fresh").out
