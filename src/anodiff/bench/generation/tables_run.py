@@ -96,13 +96,15 @@ def distance(numbers: Numbers, key: tuple[str, str]) -> JSON | None:
         gained = gaps(numbers, key, start, metric, tables)
         way = gaps(numbers, end, start, metric, tables)
         drawn = np.random.default_rng(0).integers(len(tables), size=(DRAWS, len(tables)))
-        shares = gained[drawn].mean(1) / np.maximum(way[drawn].mean(1), 1e-9)
+        ways = way[drawn].mean(1)
+        shares = gained[drawn].mean(1)[ways > 0] / ways[ways > 0]
+        sure = len(shares) > 0.975 * DRAWS
         line[metric] = {
             **told(gained),
             "distance": float(way.mean()),
             "share": float(gained.mean() / way.mean()) if way.mean() > 0 else None,
-            "share_low": float(np.quantile(shares, 0.025)),
-            "share_high": float(np.quantile(shares, 0.975)),
+            "share_low": float(np.quantile(shares, 0.025)) if sure else None,
+            "share_high": float(np.quantile(shares, 0.975)) if sure else None,
         }
     return line
 
@@ -175,6 +177,8 @@ def shared(of: JSON) -> str:
     """A share with its interval."""
     if of["share"] is None:
         return ""
+    if of["share_low"] is None:
+        return f"{100 * of['share']:.0f} %"
     return f"{100 * of['share']:.0f} % ({100 * of['share_low']:.0f} to {100 * of['share_high']:.0f})"
 
 
