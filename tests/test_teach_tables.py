@@ -65,7 +65,9 @@ def test_other_normals_weigh_and_are_counted(plain: TableDetector) -> None:
     found = plain.teach(broken()[:5], normals=fresh)
     assert np.allclose(found.held_out_, found.decision_function(fresh))
     assert len(found.decision_scores_) == 200
-    assert found.predict(normals(1000, 34), false_alarm_rate=0.05).mean() < 0.1
+    others = [plain.teach(broken()[:5], normals=normals(150, seed)) for seed in range(101, 107)]
+    rates = [each.predict(normals(1000, 34), false_alarm_rate=0.05).mean() for each in others]
+    assert 0.03 < np.mean(rates) < 0.07
 
 
 def test_a_model_without_its_rows_asks_for_normals(tmp_path) -> None:
