@@ -278,7 +278,7 @@ def test_orders_that_cannot_be_met_are_refused(plain: Generator, asked: dict[str
     ("on", "said"),
     [
         (X[:, :3], "on: the table has 3 columns, fit had 5"),
-        (np.where(X > 2, np.nan, X), "on: column x. is missing in row .*, where fit had no gaps"),
+        (np.where(np.arange(X.shape[1]) == 0, np.nan, X), "on: column x0 is missing in every row, and fit had no gaps"),
         (X[:0], "on: "),
         (np.array([["a"] * 5]), "on: column x0 holds"),
     ],
@@ -286,6 +286,14 @@ def test_orders_that_cannot_be_met_are_refused(plain: Generator, asked: dict[str
 def test_rows_of_another_kind_are_refused(plain: Generator, on: np.ndarray, said: str) -> None:
     with pytest.raises(Unreadable, match=said):
         plain.sample(4, on=on)
+
+
+def test_rows_with_gaps_that_fit_did_not_have_are_passed_over(plain: Generator) -> None:
+    holed = OTHERS[:6].copy()
+    holed[[0, 4], 2] = np.nan
+    made = plain.sample(6, on=holed, kind="cell")
+    assert made.source.tolist() == [1, 2, 3, 5, 1, 2]
+    assert np.isfinite(made.data).all()
 
 
 def test_frames_of_other_columns_are_refused(of_frames: Generator) -> None:

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from anodiff.made import NORMAL, Made, Order
 from anodiff.prepare import Kind, kind_of
 from anodiff.recipes.grow import Progress
+from anodiff.settings import GeneratorSettings
 from anodiff.types import Misfit
 
 SPACES = ("data", "latent", "features")
 DEFAULT_N = 16
 
 
-class Generator(BaseEstimator):
+class Generator(GeneratorSettings):
     """Makes anomalies that the normal data could have had, and normal data that it could have been.
 
     A model of normal data fills a region anew, pushed away from normal as far as `strength` says: towards 0 a draw of
@@ -54,27 +54,6 @@ class Generator(BaseEstimator):
 
     kind_: Kind
     inner_: Any
-
-    def __init__(
-        self,
-        modality: Any = "auto",
-        *,
-        reach: float | str = "auto",
-        p_value: float = 0.01,
-        space: str = "data",
-        detector: Any = None,
-        settings: dict[str, Any] | None = None,
-        max_seconds: float | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.modality = modality
-        self.reach = reach
-        self.p_value = p_value
-        self.space = space
-        self.detector = detector
-        self.settings = settings
-        self.max_seconds = max_seconds
-        self.seed = seed
 
     def fit(self, X: Any, y: Any = None, *, examples: Any = None, regions: Any = None, kinds: Any = None) -> Self:
         """Learn normal data `X`, and from 1 to about 10 known anomalies what they look like and where they sit.

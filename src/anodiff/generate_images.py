@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from anodiff.alarms.tail import FEWEST_NORMALS
 from anodiff.anomalies.fewshot import Examples, Labelled, Redrawn
@@ -40,6 +40,7 @@ from anodiff.recipes.originals import Originals, originals, together
 from anodiff.recipes.painted import Studio, acquainted, learn, meet, painter, steps, studio_of
 from anodiff.recipes.placed import AUTO, EXAMPLES, UNLIKELY, kinds_ordered, regions_ordered
 from anodiff.recipes.schema import bibtex
+from anodiff.settings import GeneratorSettings
 from anodiff.types import JSON, BadModel, Mask, Misfit, Refusal, Unreadable
 
 FEWEST, MOST = 8, 600
@@ -54,7 +55,7 @@ CITE = ("karras2022edm", "meng2022sdedit", "defard2021padim")
 CITE_FEW = ("hu2024anomalydiffusion", "hu2022lora")
 
 
-class ImageGenerator(BaseEstimator):
+class ImageGenerator(GeneratorSettings):
     """Makes anomalies in pictures; see `anodiff.generate.Generator`, whose settings these are.
 
     Settings by name: those of `recipes.painted.Studio`, how the painter is trained.
@@ -76,27 +77,6 @@ class ImageGenerator(BaseEstimator):
     friend_: Infilling | None
     code_: Code | None
     facts_: JSON
-
-    def __init__(
-        self,
-        modality: Any = "image",
-        *,
-        reach: float | str = "auto",
-        p_value: float = 0.01,
-        space: str = "data",
-        detector: Any = None,
-        settings: dict[str, Any] | None = None,
-        max_seconds: float | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.modality = modality
-        self.reach = reach
-        self.p_value = p_value
-        self.space = space
-        self.detector = detector
-        self.settings = settings
-        self.max_seconds = max_seconds
-        self.seed = seed
 
     def fitting(self, X: Any, *, examples: Any = None, regions: Any = None, kinds: Any = None) -> Iterator[Progress]:
         """Learn normal pictures X, and known anomalies; yields progress.

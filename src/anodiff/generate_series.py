@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from anodiff.anomalies.series_kinds import KINDS
 from anodiff.anomalies.spans import EXAMPLES, PLACES
@@ -26,6 +25,7 @@ from anodiff.recipes.scenes import Source
 from anodiff.recipes.schema import bibtex
 from anodiff.recipes.spanned import Spanned
 from anodiff.recipes.spanning import Workshop
+from anodiff.settings import GeneratorSettings
 from anodiff.training import one_thread
 from anodiff.types import JSON, Misfit
 
@@ -33,7 +33,7 @@ STAGES = ("reading", "learning", "examples")
 CITED = ("lugmayr2022repaint", "tashiro2021csdi")
 
 
-class SeriesGenerator(BaseEstimator):
+class SeriesGenerator(GeneratorSettings):
     """Makes anomalies in series. What `Generator` says of its settings holds here.
 
     Items are arrays or frames like those that were given, one entity each. Of a series of more than 1,000 instants it
@@ -44,27 +44,6 @@ class SeriesGenerator(BaseEstimator):
         examples_: Known anomalies.
         farthest_: The judge's score at strength 1.
     """
-
-    def __init__(
-        self,
-        modality: Any = "series",
-        *,
-        reach: float | str = "auto",
-        p_value: float = 0.01,
-        space: str = "data",
-        detector: Any = None,
-        settings: dict[str, Any] | None = None,
-        max_seconds: float | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.modality = modality
-        self.reach = reach
-        self.p_value = p_value
-        self.space = space
-        self.detector = detector
-        self.settings = settings
-        self.max_seconds = max_seconds
-        self.seed = seed
 
     def fitting(self, X: Any, *, examples: Any = None, regions: Any = None, kinds: Any = None) -> Iterator[Progress]:
         """Fit, yielding progress; the generator is fitted when the last record has been taken.

@@ -10,7 +10,6 @@ import pyarrow as pa
 import torch
 from scipy.spatial.distance import cdist
 from scipy.special import ndtri
-from sklearn.base import BaseEstimator
 
 from anodiff.anomalies.cells import EXAMPLES, PLACES, dependence_of, given
 from anodiff.anomalies.judge import Judge
@@ -27,12 +26,13 @@ from anodiff.prepare import chosen_modality
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.rows_examples import Examples, check_new, examples_of
 from anodiff.recipes.rows_judged import closeness, verdicts, verdicts_of_normals
-from anodiff.recipes.rows_laid import like_source, matched, packed, stacked, unpacked
+from anodiff.recipes.rows_laid import like_source, matched, packed, stacked, unpacked, whole_rows
 from anodiff.recipes.rows_made import rows_learnt, rows_revived
 from anodiff.recipes.rows_placed import Places, check_may
 from anodiff.recipes.rows_scored import JUDGE, for_tables, parted
 from anodiff.recipes.rows_sought import STEPS, Found, Standing, Workshop
 from anodiff.recipes.schema import bibtex
+from anodiff.settings import GeneratorSettings
 from anodiff.training import Step
 from anodiff.types import JSON, BadModel, Misfit, Unreadable
 
@@ -45,7 +45,7 @@ PER_SECOND = 60
 CITED = ("karras2022edm", "tashiro2021csdi", "song2021ddim", "lugmayr2022repaint", "livernoche2024dte")
 
 
-class TableGenerator(BaseEstimator):
+class TableGenerator(GeneratorSettings):
     """Makes rows to order; `Generator` says what is said of it.
 
     Settings are `missing`, "keep" or "fill" the gaps of new normal rows; `steps` of training; `width` of the network.
@@ -57,27 +57,6 @@ class TableGenerator(BaseEstimator):
         workshop_: What rows are made with.
         examples_: Known anomalies, or None.
     """
-
-    def __init__(
-        self,
-        modality: Any = "auto",
-        *,
-        reach: float | str = "auto",
-        p_value: float = 0.01,
-        space: str = "data",
-        detector: Any = None,
-        settings: dict[str, Any] | None = None,
-        max_seconds: float | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.modality = modality
-        self.reach = reach
-        self.p_value = p_value
-        self.space = space
-        self.detector = detector
-        self.settings = settings
-        self.max_seconds = max_seconds
-        self.seed = seed
 
     def fitting(self, X: Any, *, examples: Any = None, regions: Any = None, kinds: Any = None) -> Iterator[Progress]:
         """Fit, yielding progress; see `Generator.fitting`."""
@@ -306,8 +285,8 @@ class TableGenerator(BaseEstimator):
             rng = np.random.default_rng([order.seed, 3])
             source = np.resize(rng.permutation(len(self.held_)), order.n)
             return self.held_.take(source), source, self.held_, np.arange(len(self.ranked_.columns))
-        table, places = matched(order.on, self.modality_, "on", whole=True)
-        source = np.arange(order.n) % len(table)
+        table, places = matched(order.on, self.modality_, "on")
+        source = np.resize(whole_rows(table, self.modality_), order.n)
         return table.take(source), source, order.on, places
 
     def _asked(self, order: Order, rows: Table, source: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -315,6 +294,7 @@ class TableGenerator(BaseEstimator):
         names = [rows.names[i] for i in np.argsort(places)]
         n = int(source.max()) + 1 if order.on is not None and np.ndim(order.where) == 2 else order.n
         many = len(order.where) if hasattr(order.where, "__len__") else 0
+        n = max(n, many) if order.on is not None else n
         region = given(order.where, order.n if many == order.n else n, names)
         return (region if len(region) == order.n else region[source])[:, places]
 

@@ -53,6 +53,31 @@ class Settings(BaseEstimator):
         return list(object.__dir__(self))
 
 
+class GeneratorSettings(BaseEstimator):
+    """What every generator is given, whatever it makes; `generate.Generator` says what each means. Only stores."""
+
+    def __init__(
+        self,
+        modality: Any = "auto",
+        *,
+        reach: float | str = "auto",
+        p_value: float = 0.01,
+        space: str = "data",
+        detector: Any = None,
+        settings: dict[str, Any] | None = None,
+        max_seconds: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.modality = modality
+        self.reach = reach
+        self.p_value = p_value
+        self.space = space
+        self.detector = detector
+        self.settings = settings
+        self.max_seconds = max_seconds
+        self.seed = seed
+
+
 def check_settings(given: Any) -> None:
     """Refuse settings out of range of whatever carries a detector's arguments as attributes.
 

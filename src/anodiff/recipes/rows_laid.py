@@ -17,17 +17,16 @@ from anodiff.modalities.tabular import Tabular
 from anodiff.types import JSON, Refusal, Unreadable
 
 
-def matched(X: Any, modality: Tabular, what: str, whole: bool = False) -> tuple[Table, np.ndarray]:
+def matched(X: Any, modality: Tabular, what: str) -> tuple[Table, np.ndarray]:
     """Rows with the columns of fit, and of each column of fit its place in what was given.
 
     Args:
         X: Rows, anything that can be read.
         modality: What was fitted.
         what: What the rows are called in refusals.
-        whole: Whether cells may only be missing where there were gaps in fit.
 
     Raises:
-        Unreadable: the columns are not those of fit, there is no row, or a cell is missing that must not be.
+        Unreadable: the columns are not those of fit, or there is no row.
     """
     try:
         table = read(X, like=modality.arrow_schema)
@@ -44,17 +43,27 @@ def matched(X: Any, modality: Tabular, what: str, whole: bool = False) -> tuple[
         places, arrow = np.arange(len(names)), table.arrow.rename_columns(names)
     if not len(arrow):
         raise Unreadable(f"{what}: the table has no rows; give some, or leave it out.")
-    for name, share in zip(names, modality.shares_, strict=True):
-        missing = nulls(arrow[name])
-        if whole and share == 0 and missing.any():
-            row = int(missing.argmax()) + 1
-            raise Unreadable(f"{what}: column {name} is missing in row {row}, where fit had no gaps; fill it.")
     table = replace(table, arrow=arrow)
     try:
         modality.encode(table)
     except Refusal as error:
         raise type(error)(f"{what}: {error}") from None
     return table, places
+
+
+def whole_rows(table: Table, modality: Tabular) -> np.ndarray:
+    """The rows of a table without gaps in columns that had none in fit: their numbers.
+
+    Raises:
+        Unreadable: there is no such row.
+    """
+    good = np.ones(len(table), dtype=bool)
+    for name, share in zip(modality.columns, modality.shares_, strict=True):
+        if share == 0:
+            good &= ~nulls(table.arrow[name])
+            if not good.any():
+                raise Unreadable(f"on: column {name} is missing in every row, and fit had no gaps in it; fill it.")
+    return np.flatnonzero(good)
 
 
 def like_source(on: Any, source: np.ndarray, made: Table, region: np.ndarray, places: np.ndarray) -> tuple[Any, Any]:
