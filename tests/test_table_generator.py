@@ -12,6 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from anodiff import Detector
 from anodiff.generate import Generator
+from anodiff.generate_tables import moved
 from anodiff.generate_tables import TableGenerator
 from anodiff.made import Made
 from anodiff.types import BadModel, Misfit, Unreadable
@@ -341,3 +342,10 @@ def test_one_column_is_enough_for_some_kinds() -> None:
     alone = Generator("tabular", settings=QUICK).fit(X[:, :1])
     assert alone.kinds_ == ["fraud", "range"]
     assert alone.sample(4, strength=1.0, judged=False).data.shape == (4, 1)
+
+
+def test_cells_that_came_out_as_they_were_are_no_part_of_the_region() -> None:
+    before = np.array([[1.0, 2.0, np.nan], [1.0, 2.0, 3.0]])
+    after = np.array([[1.0, 5.0, np.nan], [1.0, 2.0, 3.0]])
+    region = np.array([[True, True, True], [False, True, True]])
+    assert moved(region, before, after).tolist() == [[False, True, False], [False, True, True]]

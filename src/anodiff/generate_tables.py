@@ -168,6 +168,8 @@ class TableGenerator(GeneratorSettings):
             np.concatenate([getattr(one, part) for one in found])[back]
             for part in ("region", "amount", "score", "target")
         )
+        if asked is None:
+            region = moved(region, self.ranked_.encode(rows), self.ranked_.encode(made))
         said: list[Judgement] = []
         facts: JSON = {
             "evaluations": sum(one.evaluations * len(at) for one, at in zip(found, done, strict=True)) / order.n
@@ -345,6 +347,12 @@ class TableGenerator(GeneratorSettings):
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, pa.ArrowException) as error:
             raise BadModel(f"the generator of tables is damaged ({error}); save it again.") from None
         return made
+
+
+def moved(region: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Cells of regions `(n, columns)` that hold something else than before; a row of which none does keeps its region."""
+    kept = region & ~((before == after) | (np.isnan(before) & np.isnan(after)))
+    return np.asarray(np.where(kept.any(1, keepdims=True), kept, region))
 
 
 def checked(given: JSON | None) -> JSON:
