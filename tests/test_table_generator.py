@@ -12,8 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from anodiff import Detector
 from anodiff.generate import Generator
-from anodiff.generate_tables import moved
-from anodiff.generate_tables import TableGenerator
+from anodiff.generate_tables import TableGenerator, moved
 from anodiff.made import Made
 from anodiff.types import BadModel, Misfit, Unreadable
 

@@ -350,7 +350,7 @@ class TableGenerator(GeneratorSettings):
 
 
 def moved(region: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Cells of regions `(n, columns)` that hold something else than before; a row of which none does keeps its region."""
+    """Cells of regions `(n, columns)` that hold something else now; a row of which none does keeps its region."""
     kept = region & ~((before == after) | (np.isnan(before) & np.isnan(after)))
     return np.asarray(np.where(kept.any(1, keepdims=True), kept, region))
 
