@@ -6,6 +6,7 @@ python benchmarks/page.py
 from pathlib import Path
 
 from anodiff.bench.conclude import show
+from anodiff.bench.generation.page import show as show_generation
 from anodiff.bench.images.page import show as show_images
 from anodiff.bench.images.results import recorded as recorded_images
 from anodiff.bench.series.page import show as show_series
@@ -37,6 +38,7 @@ def main():
     told = show(found) if found else "No run of tables of this version has been recorded yet.\n"
     told += show_series(recorded(HERE / "results"))
     told += show_images(recorded_images(HERE / "results"))
+    told += show_generation(HERE / "results")
     (HERE.parent / "docs" / "benchmarks.md").write_text(f"{HEAD}\n{told}", encoding="utf-8")
 
 
