@@ -5,6 +5,7 @@ normal picture are then painted anew, pushed away from normal until they are as 
 stay as they were.
 """
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
@@ -47,8 +48,9 @@ FEWEST, MOST = 8, 600
 """Pictures of fit, at least, and that are learnt from."""
 KEPT, LARGEST = 24, 512 * 512
 """Normal pictures that are kept to make anomalies on, and pixels of one at most: larger ones are kept in the frame."""
-BEYOND = 1.25
-"""How far beyond the oddest held-out normal picture strength 1 is at most: a tail of few pictures knows no better."""
+BEYOND = 1 / 16
+"""How far beyond the oddest held-out normal picture strength 1 is at most, of its score, for each decade of the p-value:
+a tail of few pictures knows no better. A quarter for 1 in 10,000."""
 REDRAWN = 0.15
 """The level from which an example that is drawn elsewhere is painted over."""
 CITE = ("karras2022edm", "meng2022sdedit", "defard2021padim")
@@ -321,4 +323,4 @@ class ImageGenerator(GeneratorSettings):
             normals = np.asarray(odd(self.kept_.x, torch.ones_like(self.kept_.x[:, 0], dtype=torch.bool)).double())
             normals = np.resize(normals, max(len(normals), FEWEST_NORMALS))
         p_value = FARTHEST if isinstance(self.reach, str) else float(self.reach)
-        return min(farthest_of(normals, p_value), BEYOND * float(normals.max()))
+        return min(farthest_of(normals, p_value), (1 + BEYOND * -math.log10(p_value)) * float(normals.max()))
