@@ -49,8 +49,8 @@ FEWEST, MOST = 8, 600
 KEPT, LARGEST = 24, 512 * 512
 """Normal pictures that are kept to make anomalies on, and pixels of one at most: larger ones are kept in the frame."""
 BEYOND = 1 / 16
-"""How far beyond the oddest held-out normal picture strength 1 is at most, of its score, for each decade of the p-value:
-a tail of few pictures knows no better. A quarter for 1 in 10,000."""
+"""How far beyond the oddest held-out normal picture strength 1 is at most, of its score, for each decade of the
+p-value: a tail of few pictures knows no better. A quarter for 1 in 10,000."""
 REDRAWN = 0.15
 """The level from which an example that is drawn elsewhere is painted over."""
 CITE = ("karras2022edm", "meng2022sdedit", "defard2021padim")
