@@ -196,3 +196,20 @@ def test_refusals():
         stress(lambda x: x[:, 0] if len(x) == 200 else x, toy, HELD, higher_is_abnormal=True)
     with pytest.raises(Misfit, match="strengths are empty"):
         stress(lambda x: x[:, 0], toy, HELD, strengths=(), higher_is_abnormal=True)
+
+
+def test_a_kind_that_cannot_be_made_is_left_out_and_that_is_said():
+    class Unable(Toy):
+        def sample(self, n, *, kind, where, **order):
+            if kind == "faint":
+                raise Misfit("kind is 'faint', and no two channels of these series go together.")
+            return super().sample(n, kind=kind, where=where, **order)
+
+    found = stress(farthest, Unable("tabular"), HELD, strengths=[1], n=20, higher_is_abnormal=True)
+    assert list(found.lines()) == ["far"]
+    assert found.blind()[-1].startswith("faint: left out; kind is 'faint', and no two channels")
+    assert found.to_dict()["left_out"] == found.left_out
+    with pytest.raises(Misfit, match="no two channels"):
+        stress(farthest, Unable("tabular"), HELD, kinds=["faint"], higher_is_abnormal=True)
+    with pytest.raises(Misfit, match=r"kind is 'nil'.*choose one of far, faint"):
+        stress(farthest, Unable("tabular"), HELD, kinds=["far", "nil"], higher_is_abnormal=True)

@@ -4,7 +4,7 @@ Each kind of data has a generator of its own, `generate_tables`, `generate_serie
 decided by the data when it is fitted, and that generator is asked from then on.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
@@ -122,6 +122,7 @@ class Generator(GeneratorSettings):
             Misfit: something is ordered that cannot be made; the sentence names the choices.
         """
         check_is_fitted(self, "inner_")
+        n = counted(on, self.kind_) if n is None else n
         order = ordered(n, on, where, kind, strength, size, like, judged, self.seed if seed is None else seed)
         made: Made = self.inner_.sample(order)
         return made
@@ -176,12 +177,32 @@ def check_settings(given: Generator) -> None:
         raise Misfit(f"reach is {reach!r}; give a p-value between 0 and 1, such as 0.0001, 'examples' or 'auto'.")
     if given.max_seconds is not None and not (_number(given.max_seconds) and 0 < given.max_seconds < np.inf):
         raise Misfit(f"max_seconds is {given.max_seconds!r}; give a number of seconds above 0, or None.")
-    if not isinstance(given.seed, Integral) or isinstance(given.seed, bool) or not 0 <= given.seed < 2**63:
-        raise Misfit(f"seed is {given.seed!r}; give a whole number from 0 to 2**63 - 1.")
+    check_seed(given.seed)
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        Misfit: it is none.
+    """
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise Misfit(f"seed is {seed!r}; give a whole number from 0 to 2**63 - 1.")
+
+
+def counted(on: Any, kind: Kind) -> int:
+    """How many items `on` holds, where it holds several; else 16. One array is one series, or one picture."""
+    if on is None or isinstance(on, str | Path) or not hasattr(on, "__len__"):
+        return DEFAULT_N
+    if kind == "series":
+        several = isinstance(on, Mapping) or (isinstance(on, list | tuple) and not any(map(_number, on)))
+        return len(on) if several and len(on) else DEFAULT_N
+    one = kind == "image" and isinstance(on, np.ndarray) and on.ndim == 2
+    return DEFAULT_N if one or not len(on) else len(on)
 
 
 def ordered(
-    n: int | None,
+    n: int,
     on: Any,
     where: Any,
     kind: str,
@@ -196,12 +217,13 @@ def ordered(
     Raises:
         Misfit: a number is out of range.
     """
-    if n is None:
-        n = DEFAULT_N if on is None or isinstance(on, str | Path) or not hasattr(on, "__len__") else len(on)
     if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
         raise Misfit(f"n is {n!r}; give a whole number of items, at least 1.")
     if like is not None and (not isinstance(like, Integral) or isinstance(like, bool) or like < 0):
         raise Misfit(f"like is {like!r}; give the number of an example, from 0.")
+    check_seed(seed)
+    if where is None or isinstance(where, Real):
+        raise Misfit(f"where is {where!r}; give a place by name, 'auto', or regions laid out like the items.")
     return Order(int(n), on, where, kind, strengths(strength, int(n), kind), share(size), like, bool(judged), int(seed))
 
 
@@ -213,6 +235,8 @@ def strengths(given: Any, n: int, kind: str) -> np.ndarray:
     """
     if kind == NORMAL:
         return np.zeros(n)
+    if given is None or isinstance(given, bool):
+        raise Misfit(f"strength is {given!r}; give a number above 0 up to 1, or one for each item.")
     try:
         each = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):

@@ -27,7 +27,7 @@ from anodiff.recipes.spanned import Spanned
 from anodiff.recipes.spanning import Workshop
 from anodiff.settings import GeneratorSettings
 from anodiff.training import one_thread
-from anodiff.types import JSON, Misfit
+from anodiff.types import JSON, Misfit, Unreadable
 
 STAGES = ("reading", "learning", "examples")
 CITED = ("lugmayr2022repaint", "tashiro2021csdi")
@@ -163,7 +163,13 @@ class SeriesGenerator(GeneratorSettings):
 
 
 def sources_of(X: Any, log: Log, model: Spanned) -> list[Source]:
-    """The series of a log, to make something on."""
+    """The series of a log, to make something on.
+
+    Raises:
+        Unreadable: one is empty.
+    """
+    if empty := [i for i, laid in enumerate(log.instants) if not len(laid)]:
+        raise Unreadable(f"series {empty[0]} has no instants; give some, or leave it out.")
     each = zip(*items_of(X, log), log.tracks, strict=True)
     return [Source(item, model.modality.strip(track), i, 0, given) for i, (item, given, track) in enumerate(each)]
 

@@ -294,6 +294,7 @@ class TableGenerator(GeneratorSettings):
     def _asked(self, order: Order, rows: Table, source: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Regions as given, for each item, in the order of the columns of fit."""
         names = [rows.names[i] for i in np.argsort(places)]
+        one_shape(order.where)
         n = int(source.max()) + 1 if order.on is not None and np.ndim(order.where) == 2 else order.n
         many = len(order.where) if hasattr(order.where, "__len__") else 0
         n = max(n, many) if order.on is not None else n
@@ -353,6 +354,18 @@ def moved(region: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarr
     """Cells of regions `(n, columns)` that hold something else now; a row of which none does keeps its region."""
     kept = region & ~((before == after) | (np.isnan(before) & np.isnan(after)))
     return np.asarray(np.where(kept.any(1, keepdims=True), kept, region))
+
+
+def one_shape(region: Any) -> None:
+    """Refuse regions whose rows differ in length.
+
+    Raises:
+        Misfit: they do.
+    """
+    try:
+        np.ndim(region)
+    except ValueError:
+        raise Misfit("where has rows of different lengths; give True or False for each cell.") from None
 
 
 def checked(given: JSON | None) -> JSON:

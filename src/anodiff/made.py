@@ -130,9 +130,17 @@ class Made:
         return float(np.mean(~self.accepted)) if len(self) else 0.0
 
     def only(self, which: Any) -> "Made":
-        """Some of them, by a mask `(n,)` or by their numbers."""
-        which = np.asarray(which)
+        """Some of them, by a mask `(n,)` or by their numbers.
+
+        Raises:
+            Misfit: the mask has another length, or there is no such item.
+        """
+        which = np.atleast_1d(np.asarray(which))
+        if which.dtype == bool and which.shape != (len(self),):
+            raise Misfit(f"which is a mask of shape {which.shape}, and {len(self)} were made; give one for each.")
         at = np.flatnonzero(which) if which.dtype == bool else which.astype(int)
+        if at.size and not (-len(self) <= at.min() and at.max() < len(self)):
+            raise Misfit(f"which holds {at.max()}, and {len(self)} were made; give numbers from 0.")
         return replace(
             self,
             data=taken(self.data, at),

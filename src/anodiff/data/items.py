@@ -52,8 +52,12 @@ class Item:
                     found[at, self._column(name)] = new
             return found
         frame: Any = nw.from_native(self.native, eager_only=True)
-        made = [_scattered(frame[name], self.at[instants], new) for name, (instants, new) in values.items()]
+        made = [_scattered(frame[:, self._place(frame, name)], self.at[at], new) for name, (at, new) in values.items()]
         return frame.with_columns(*made).to_native() if made else frame.clone().to_native()
+
+    def _place(self, frame: Any, name: str) -> int:
+        """Where the channel stands in a frame; of a model without names, by position."""
+        return list(frame.columns).index(name) if name in frame.columns else self._column(name)
 
     def _column(self, name: str) -> int:
         """Columns of arrays are called x0, x1, ... by position; where fit had names, they are in its order."""
@@ -118,4 +122,7 @@ def _size(native: Any) -> int:
 
 def _scattered(column: Any, at: np.ndarray, values: Sequence[Any]) -> Any:
     order = np.argsort(at, kind="stable")
-    return column.scatter(at[order].tolist(), [values[i] for i in order.tolist()])
+    fresh = [values[i] for i in order.tolist()]
+    if column.dtype == nw.Float32:
+        fresh = list(np.asarray(fresh, dtype=np.float32))
+    return column.scatter(at[order].tolist(), fresh)

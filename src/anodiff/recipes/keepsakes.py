@@ -15,6 +15,8 @@ from anodiff.recipes.spanned import Spanned
 from anodiff.types import JSON
 
 MOST, WINDOWS, LEAST = 64, 4, 256
+STORED = (np.float32, np.float64, np.int32, np.int64)
+"""Types of arrays that are kept to the bit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,20 +53,23 @@ class Keepsakes:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What may be large."""
-        return {
+        found = {
             f"{name}.{i}": value
             for i, s in enumerate(self.sources)
             for name, value in (("x", s.strip.x.numpy()), ("known", s.strip.known.numpy()), ("at", s.strip.at))
         }
+        given = {f"given.{i}": s.item.native for i, s in enumerate(self.sources)}
+        return found | {k: v for k, v in given.items() if isinstance(v, np.ndarray) and v.dtype in STORED}
 
     @classmethod
     def restore(cls, config: JSON, arrays: Mapping[str, np.ndarray], model: Spanned) -> Self:
-        """The inverse of `config` and `arrays`: numbers as arrays, named channels as arrow tables, without a clock."""
+        """The inverse of `config` and `arrays`: arrays as they were, named channels as arrow tables with no clock."""
         found = []
         for i, entity in enumerate(config["entities"]):
             x, known, at = (np.array(arrays[f"{name}.{i}"]) for name in ("x", "known", "at"))
             strip = Strip(torch.from_numpy(x), torch.from_numpy(known), at, int(entity))
-            native = _native(model, strip, config["flat"])
+            given = arrays.get(f"given.{i}")
+            native = _native(model, strip, config["flat"]) if given is None else np.array(given)
             found.append(Source(Item(native, np.arange(len(at)), model.modality.columns), strip, -1))
         return cls(found, bool(config["flat"]))
 

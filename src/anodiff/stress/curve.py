@@ -62,6 +62,7 @@ class StressCurve:
         normals: How many held-out normals, or stretches of series, items are held against, at least.
         cells: For each kind, place, size and strength.
         spots: By place in the item.
+        left_out: Kinds that could not be made of these items, and why.
     """
 
     of: str
@@ -69,6 +70,7 @@ class StressCurve:
     normals: int
     cells: list[Cell]
     spots: list[Spot] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def strengths(self) -> list[float]:
@@ -106,7 +108,8 @@ class StressCurve:
             f"{spot.name}: {at.lower()} {_share(spot.recall)} are found there, elsewhere {100 * spot.elsewhere:.0f} %."
             for spot in sorted(worse, key=lambda spot: spot.recall.value)
         ]
-        return found or [f"{at} no kind is surely found less than half the time, by {self.n} items or more each."]
+        found = found or [f"{at} no kind is surely found less than half the time, by {self.n} items or more each."]
+        return found + [f"{name}: left out; {why}" for name, why in self.left_out.items()]
 
     @property
     def n(self) -> int:

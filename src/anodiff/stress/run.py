@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from anodiff.made import one_of_these
 from anodiff.stress.curve import Cell, StressCurve
 from anodiff.stress.held import Items, Score, Spans
 from anodiff.types import Misfit
@@ -39,7 +40,8 @@ def stress(
         X: Normal items that neither has seen, to make anomalies on and to hold them against.
         strengths: Of the curve, above 0 up to 1.
         sizes: Shares of an item that regions cover, a number or least and most each; by default the places' own.
-        kinds: By name; by default all that the generator has.
+        kinds: By name; by default all that the generator has. One that cannot be made on X is left out, and that is
+            said, unless nothing is left.
         where: Places by name; by default each kind's own.
         n: How many are made for each kind, place, size and strength; by default 100 rows, 40 series, 16 pictures. None
             is left out.
@@ -61,22 +63,22 @@ def stress(
     places = ["auto"] if where is None else [where] if isinstance(where, str) else list(where)
     names = [kinds] if isinstance(kinds, str) else generator.kinds_ if kinds is None else kinds
     ranges = [None] if sizes is None else [_pair(size) for size in sizes]
-    cells = list[Cell]()
+    for name in names:
+        one_of_these("kind", name, list(generator.kinds_), "such generators")
+    cells, left_out = list[Cell](), dict[str, str]()
+    ordered = {"n": N[kind] if n is None else n, "on": X, "judged": False, "seed": seed}
     for number, (name, place, size) in enumerate(product(names, places, ranges)):
         for strength in sorted(float(each) for each in strengths):
-            made = generator.sample(
-                N[kind] if n is None else n,
-                on=X,
-                where=place,
-                kind=name,
-                strength=strength,
-                size=size,
-                judged=False,
-                seed=seed,
-            )
+            try:
+                made = generator.sample(**ordered, where=place, kind=name, strength=strength, size=size)
+            except Misfit as error:
+                left_out[name if place == "auto" else f"{name}, {place}"] = str(error)
+                break
             auroc, recall = bench.held_against(made, number)
             cells.append(Cell(name, place, size, strength, len(made), auroc, recall))
-    return StressCurve(kind, float(false_alarm_rate), bench.normals, cells, bench.spots())
+    if not cells:
+        raise Misfit(next(iter(left_out.values()), "kinds are empty; give some, or leave them out for all."))
+    return StressCurve(kind, float(false_alarm_rate), bench.normals, cells, bench.spots(), left_out)
 
 
 def scorer(detector: Any, higher_is_abnormal: bool | None = None) -> Score:
