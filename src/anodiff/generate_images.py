@@ -313,11 +313,14 @@ class ImageGenerator(GeneratorSettings):
         return within(model.canvas(model.raw(pictures)), region)
 
     def _farthest(self, kind: str) -> float:
-        """How odd strength 1 is."""
+        """How odd strength 1 is: as examples of the kind are, and no less than normals rarely are in such regions."""
         known, odd = self.examples_, self._odd()
         if known is not None and self.reach in (AUTO, EXAMPLES):
             alike = known.of(kind) or list(range(len(known)))
-            return float(odd(known.x[alike], known.region[alike]).median())
+            median = float(odd(known.x[alike], known.region[alike]).median())
+            if self.detector is not None:
+                return median
+            return max(median, float(np.quantile(self.normals_.odd(known.region[alike]), 1 - self.p_value)))
         normals = self.normals_.worst
         if self.detector is not None:
             normals = np.asarray(odd(self.kept_.x, torch.ones_like(self.kept_.x[:, 0], dtype=torch.bool)).double())
