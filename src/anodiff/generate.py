@@ -186,7 +186,7 @@ def check_seed(seed: Any) -> None:
     Raises:
         Misfit: it is none.
     """
-    if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= int(seed) < 2**63:
         raise Misfit(f"seed is {seed!r}; give a whole number from 0 to 2**63 - 1.")
 
 

@@ -85,7 +85,8 @@ def of_rows(parts: Parts) -> Look:
 def of_spans(parts: Parts) -> Look:
     """What is in a region of a series, in deviations of normal channels, at a fixed number of points."""
     rows = np.concatenate([np.asarray(each, float).reshape(len(each), -1) for each in parts.make])
-    mean, std = rows.mean(0), rows.std(0) + 1e-6
+    mean, std = rows.mean(0), rows.std(0)
+    std = np.where(std > 1e-6 * np.abs(mean), std, np.maximum(np.abs(mean), 1.0))
 
     def look(items: Sequence[np.ndarray], regions: Sequence[np.ndarray]) -> np.ndarray:
         return np.stack([told(np.asarray(x, float), np.asarray(r)) for x, r in zip(items, regions, strict=True)])
