@@ -89,6 +89,16 @@ def test_settings_out_of_range_are_refused(settings, said, generator):
 def test_a_detector_and_labels_are_needed(generator):
     with pytest.raises(Misfit, match=r"give an anodiff\.Detector"):
         Loop("table", generator).run(rows(100))
+    with pytest.raises(Misfit, match=r"generator is a str; give an anodiff\.Generator"):
+        Loop(Detector("tabular"), "painter").run(rows(100))
+    with pytest.raises(Misfit, match="generator is of tabular data, and X is series"):
+        Loop(Detector("series"), generator).run(rows(200))
+    with pytest.raises(Misfit, match="regions and kinds are those of examples"):
+        Loop(Detector("tabular"), generator).run(rows(100), regions=np.ones((2, 4), bool))
+    with pytest.raises(Misfit, match="rivals is 5; give classical makers by name"):
+        Loop(Detector("tabular"), generator, rivals=5).run(rows(100))
+    with pytest.raises(Misfit, match="seed is -1"):
+        Loop(Detector("tabular"), generator, seed=-1).run(rows(100))
     with pytest.raises(Misfit, match="test= and labels= go together"):
         Loop(Detector("tabular"), generator).run(rows(100), test=rows(10))
 

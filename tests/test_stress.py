@@ -194,6 +194,8 @@ def test_refusals():
         stress(lambda x: x[:, 0], toy, HELD[:10], higher_is_abnormal=True)
     with pytest.raises(Unreadable, match="scores of made items"):
         stress(lambda x: x[:, 0] if len(x) == 200 else x, toy, HELD, higher_is_abnormal=True)
+    with pytest.raises(Misfit, match=r"generator is a str; give a fitted anodiff\.Generator"):
+        stress(lambda x: x[:, 0], "painter", HELD, higher_is_abnormal=True)
     with pytest.raises(Misfit, match="strengths are empty"):
         stress(lambda x: x[:, 0], toy, HELD, strengths=(), higher_is_abnormal=True)
 

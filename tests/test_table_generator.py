@@ -348,3 +348,13 @@ def test_cells_that_came_out_as_they_were_are_no_part_of_the_region() -> None:
     after = np.array([[1.0, 5.0, np.nan], [1.0, 2.0, 3.0]])
     region = np.array([[True, True, True], [False, True, True]])
     assert moved(region, before, after).tolist() == [[False, True, False], [False, True, True]]
+
+
+def test_whole_rows_are_of_kinds_that_can_cover_them(plain: Generator) -> None:
+    made = plain.sample(4, on=OTHERS, where="row", judged=False)
+    assert made.kind == ["dependency", "fraud", "range", "combination"]
+
+
+def test_regions_of_rows_that_differ_in_length_are_refused(plain: Generator) -> None:
+    with pytest.raises(Misfit, match="where has rows of different lengths"):
+        plain.sample(2, on=OTHERS, where=[[1, 0], [1]])

@@ -271,7 +271,9 @@ class TableGenerator(GeneratorSettings):
                 raise Misfit(f"like is {order.like}, an example of kind {own!r}; ask for that kind, or leave it out.")
             return [own] * order.n
         if order.kind == "auto":
-            return [self.kinds_[i % len(self.kinds_)] for i in range(order.n)]
+            whole = isinstance(order.where, str) and order.where == "row"
+            able = [name for name in self.kinds_ if not (whole and name == "cell")]
+            return [able[i % len(able)] for i in range(order.n)]
         return [one_of_these("kind", order.kind, [*self.kinds_, NORMAL, "auto"], "tables")] * order.n
 
     def _place(self, order: Order, name: str) -> str:

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from anodiff.detect import Detector
-from anodiff.generate import Generator
+from anodiff.generate import Generator, check_seed
 from anodiff.prepare import Kind, kind_of
 from anodiff.rounds.cycle import Cycle, hardest, of_kinds, ordered_by_kind, pooled, shared_out
 from anodiff.rounds.items import halves, plain, shown
@@ -108,6 +108,8 @@ class Loop:
         check_loop(self)
         if (test is None) != (labels is None):
             raise Misfit("test= and labels= go together: held-out items, and 1 for each that is abnormal.")
+        if examples is None and (regions is not None or kinds is not None):
+            raise Misfit("regions and kinds are those of examples; give examples= too, or leave them out.")
         kind = kind_of(self.detector.modality, X)
         known = shown(kind, examples, regions)
         learnt, held = halves(kind, X, HELD, self.seed)
@@ -160,6 +162,10 @@ class Loop:
             items, regions = known or (None, None)
             fresh: Generator = clone(given)
             return fresh.fit(learnt, examples=items, regions=regions, kinds=kinds)
+        if given.kind_ != kind:
+            raise Misfit(
+                f"generator is of {given.kind_} data, and X is {kind}; give one of {kind} data, or leave it out."
+            )
         return given
 
     def _rivals(self, kind: Kind, known: Any) -> dict[str, Maker]:
@@ -199,6 +205,12 @@ def check_loop(given: Loop) -> None:
         raise Misfit(f"confidence is {given.confidence!r}; give a share between 0 and 1, such as 0.95.")
     if not isinstance(given.detector, Detector):
         raise Misfit(f"detector is a {type(given.detector).__name__}; give an anodiff.Detector, fitted or not.")
+    if given.generator is not None and not isinstance(given.generator, Generator):
+        what = type(given.generator).__name__
+        raise Misfit(f"generator is a {what}; give an anodiff.Generator, fitted or not, or leave it out.")
+    if not isinstance(given.rivals, str | Sequence):
+        raise Misfit(f"rivals is {given.rivals!r}; give classical makers by name, or 'auto' for all.")
+    check_seed(given.seed)
 
 
 __all__ = ["Loop", "Round", "Rounds", "Yardstick"]

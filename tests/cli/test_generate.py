@@ -70,6 +70,22 @@ def test_a_generator_writes_items_regions_verdicts_and_a_sheet(folder, capsys, t
     assert snapshot(out) == before
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["--sheet", "-3"], "--sheet is -3; give how many items"),
+        (["--size", "0.1", "--size", "0.2", "--size", "0.3"], "--size is given 3 times"),
+        (["--seed", "-1"], "seed is -1; give a whole number"),
+    ],
+)
+def test_a_refusal_leaves_nothing_behind(folder, capsys, tmp_path, typed, said):
+    out = tmp_path / "made"
+    code, _, why = ask(folder, capsys, "generate", "gen", "-n", "2", "--kind", "range", "-o", str(out), *typed)
+    assert code == 2
+    assert said in why
+    assert not out.exists()
+
+
 def test_the_same_seed_makes_the_same(folder, capsys, tmp_path):
     for name in ("a", "b"):
         typed = ["generate", "gen", "-n", "6", "--kind", "dependency", "--seed", "3", "--sheet", "0", "-q"]

@@ -68,6 +68,7 @@ def generate(
     from anodiff.report.contact import sheet as contact_sheet
     from anodiff.saving_made import check_folder, write
 
+    check_counts(sheet, size)
     check_folder(output, overwrite)
     if keep is not None:
         check_place(keep, overwrite)
@@ -90,6 +91,20 @@ def generate(
     facts = told(made, generator, output)
     terminal.give(facts)
     terminal.show(*in_words(facts))
+
+
+def check_counts(sheet: int, size: list[float] | None) -> None:
+    """Refuse what would be found only when all is made.
+
+    Raises:
+        Misfit: a number is out of range.
+    """
+    from anodiff.types import Misfit
+
+    if sheet < 0:
+        raise Misfit(f"--sheet is {sheet}; give how many items it shows, 0 for no sheet.")
+    if size and len(size) > 2:
+        raise Misfit(f"--size is given {len(size)} times; give it once, or twice for least and most.")
 
 
 def of_folder(

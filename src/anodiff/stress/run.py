@@ -54,6 +54,8 @@ def stress(
             that cannot be made.
         Unreadable: scores are not one finite number per item, or per instant.
     """
+    if not hasattr(generator, "kind_"):
+        raise Misfit(f"generator is a {type(generator).__name__}; give a fitted anodiff.Generator.")
     if not len(strengths):
         raise Misfit("strengths are empty; give some above 0 up to 1, such as (0.1, 0.5, 1.0).")
     kind = generator.kind_
