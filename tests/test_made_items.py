@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anodiff.generate import Generator, check_settings, ordered
+from anodiff.generate import Generator, check_settings, counted, ordered
 from anodiff.made import Judgement, Made, one_of_these
 from anodiff.types import Misfit
 
@@ -69,9 +69,8 @@ def test_orders_are_complete():
     assert asked().strength.tolist() == [0.5] * 3
     assert asked(strength=[0.1, 0.2, 1]).strength.tolist() == [0.1, 0.2, 1.0]
     assert asked(size=0.1).size == (0.1, 0.1)
-    assert asked(n=None, on=np.zeros((7, 2))).n == 7
-    assert asked(n=None).n == 16
-    assert asked(n=None, on="folder").n == 16
+    assert counted(np.zeros((7, 2)), "tabular") == 7
+    assert counted(None, "tabular") == counted("folder", "image") == 16
     assert asked(kind="normal", strength=0).strength.tolist() == [0.0] * 3
 
 
