@@ -29,6 +29,7 @@ LEFT = {
     "inverse gamma time": "all",
     "nonparametric time": "nothing",
     "departure": "nothing",
+    "profiles": "nothing",
     "imputation": "norm",
     "imputation by samples": "norm",
     "hybrid": "nothing",

@@ -88,7 +88,7 @@ def generate(
     write(made, generator.kind_, output, overwrite=overwrite)
     if sheet:
         (output / "sheet.png").write_bytes(contact_sheet(made, first=sheet))
-    facts = told(made, generator, output)
+    facts = {**told(made, generator, output), "look": ", the sheet in sheet.png" if sheet else ""}
     terminal.give(facts)
     terminal.show(*in_words(facts))
 
@@ -172,6 +172,6 @@ def in_words(facts: dict[str, Any]) -> list[str]:
     return [
         f"[bold]{facts['made']} made[/] ({kinds}): {facts['kept']} kept, {rejected} rejected"
         + (f" ({why})." if why else "."),
-        f"In {inert(facts['output'])}: items, regions, verdicts; rejected ones in rejected/, the sheet in sheet.png.",
+        f"In {inert(facts['output'])}: items, regions, verdicts; rejected ones in rejected/{facts['look']}.",
         "They are made, not real: measure on real anomalies whether they help.",
     ]
