@@ -146,7 +146,7 @@ class Loop:
             turn = cycle.round(number, made, pool, before, current)
             found.append(turn.round)
             current, missed = turn.detector, turn.round.missed
-            if turn.round.gains[WITHOUT].low > surest:
+            if turn.round.helped and turn.round.gains[WITHOUT].low > surest:
                 surest, best = turn.round.gains[WITHOUT].low, turn.detector
             self.rounds_ = Rounds(list(found), best, cycle.measure.about, cycle.confidence, facts, made)
             yield turn.round

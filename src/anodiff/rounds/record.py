@@ -11,6 +11,9 @@ from anodiff.types import JSON
 OURS, WITHOUT = "generated", "without"
 HELPS, WEAK, NOT, WORSE = "helps", "helps, no more than others do", "does not help", "makes it worse"
 
+TRIFLE = 5e-4
+"""A gain that rounds to nothing."""
+
 
 @dataclass(frozen=True)
 class Round:
@@ -42,14 +45,14 @@ class Round:
     def verdict(self) -> str:
         """What made anomalies did: helped, helped no more than a rival did, or did not help."""
         before = self.gains[WITHOUT]
-        if before.low <= 0:
-            return WORSE if before.high < 0 else NOT
+        if not self.helped:
+            return WORSE if before.high < -TRIFLE else NOT
         return HELPS if all(gain.low > 0 for gain in self.gains.values()) else WEAK
 
     @property
     def helped(self) -> bool:
-        """Whether the gain over no made anomalies is surely above zero."""
-        return self.gains[WITHOUT].low > 0
+        """Whether the gain over no made anomalies is surely above zero, and more than a trifle."""
+        return self.gains[WITHOUT].low > TRIFLE
 
     def to_dict(self) -> JSON:
         """The same as JSON."""
