@@ -3,6 +3,7 @@
 Outside the region they stay as they were, to the last bit of a pixel.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,20 +64,24 @@ class Originals:
 
 
 def originals(album: Album, image: Image, most: int | None = None) -> Originals:
-    """The pictures of an album that can be read, the first `most` of them.
+    """The pictures of an album that can be read, the first `most` of them; warns of those that cannot.
 
     Raises:
         Unreadable: none can be read.
     """
-    names, pixels, rows = [], [], []
+    names, pixels, rows, unread = [], [], [], list[Unread]()
     for picture in album.pictures(None, 0, most):
         if isinstance(picture, Unread):
+            unread.append(picture)
             continue
         names.append(picture.name)
         pixels.append(native(picture, int(image.channels_)))
         rows.append(image.encode([picture]).x)
     if not names:
         raise Unreadable(f"not one of the {len(album)} pictures can be read; give others.")
+    if unread:
+        told = str(unread[0]).rstrip(".")
+        warnings.warn(f"{len(unread)} of {len(album)} pictures cannot be read and are left out: {told}.", stacklevel=2)
     return Originals(names, pixels, torch.cat(rows))
 
 
