@@ -122,6 +122,10 @@ def test_stress_tells_what_a_model_misses(folder, capsys, tmp_path):
     cells = json.loads(said)["cells"]
     assert [cell["strength"] for cell in cells] == [0.2, 1.0]
     assert picture.read_bytes()[:4] == b"\x89PNG"
+    said = ask(folder, capsys, *typed, "--strength", "0.2", "--strength", "1")[1]
+    rows = [line.split() for line in said.splitlines()]
+    assert ["strength", "0.2", "1"] in rows
+    assert any(row[:1] == ["range"] and row[-1] == "%" for row in rows)
 
 
 @pytest.mark.parametrize(
