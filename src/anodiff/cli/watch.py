@@ -1,10 +1,12 @@
 """`anodiff watch`: what happens in series, and the pictures that arrive in a folder, one JSON document per line."""
 
 import json
+import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -109,6 +111,19 @@ def watch(
     watcher.finish()
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back for a moment: what was begun is either said and counted, or neither."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Notes:
     """Sentences on stderr, of each kind the first few."""
 
@@ -169,6 +184,7 @@ class Watch:
         self._tell_all()
         for event in self.stream.flush():
             self._write("unfinished", event.to_dict())
+        sys.stdout.flush()
         lines = self.stream.state["entities"].values()
         instants, left_out = sum(line["instants"] for line in lines), 0 if self.logs is None else self.logs.left_out
         seen = counted(instants, "instant") + (f" of {len(lines):,} entities" if len(lines) > 1 else "")
@@ -186,13 +202,16 @@ class Watch:
 
         assert self.logs is not None
         for log in self.logs.logs(rows):
-            said = [np.array(each, object) for each in self.stream.feed(log)]
-            self.said.extend(log.lay_out(said).tolist())
+            with uninterrupted():
+                said = [np.array(each, object) for each in self.stream.feed(log)]
+                self.said.extend(log.lay_out(said).tolist())
             self._tell_all()
 
     def _tell_all(self) -> None:
         while self.said:
-            self._tell(self.said.popleft())
+            with uninterrupted():
+                self._tell(self.said.popleft())
+            sys.stdout.flush()
 
     def _tell(self, said: "Said") -> None:
         for note in said.notes:
@@ -206,7 +225,6 @@ class Watch:
 
     def _write(self, kind: str, facts: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(plain({"kind": kind, **facts}), allow_nan=False) + "\n")
-        sys.stdout.flush()
 
     def _rest(self, seconds: float) -> None:
         """Nothing is new: what waits is taken first."""
