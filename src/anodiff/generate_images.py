@@ -28,21 +28,21 @@ from anodiff.made import NORMAL, Judgement, Made, Order
 from anodiff.modalities.image import Image
 from anodiff.nets.lowrank import learnt, relearn
 from anodiff.nets.vae import vae
-from anodiff.recipes.afresh import afresh
-from anodiff.recipes.assessed import assessed
-from anodiff.recipes.brush import Odd, Painted, Way, likened, painted, sketched, unlikely
-from anodiff.recipes.coded import Code
-from anodiff.recipes.featured import made_of_features
-from anodiff.recipes.glance import Glance, within
 from anodiff.recipes.grow import Progress
-from anodiff.recipes.known_pictures import as_arrays, from_arrays, known_pictures
-from anodiff.recipes.normals import Normals, glanced
-from anodiff.recipes.originals import Originals, originals, together
-from anodiff.recipes.painted import Studio, acquainted, learn, meet, painter, steps, studio_of
-from anodiff.recipes.placed import AUTO, EXAMPLES, UNLIKELY, kinds_ordered, regions_ordered
 from anodiff.recipes.schema import bibtex
 from anodiff.settings import GeneratorSettings
 from anodiff.types import JSON, BadModel, Mask, Misfit, Refusal, Unreadable
+from anodiff.workshop.pictures.afresh import afresh
+from anodiff.workshop.pictures.assessed import assessed
+from anodiff.workshop.pictures.brush import Odd, Painted, Way, likened, painted, sketched, unlikely
+from anodiff.workshop.pictures.coded import Code
+from anodiff.workshop.pictures.featured import made_of_features
+from anodiff.workshop.pictures.glance import Glance, within
+from anodiff.workshop.pictures.known_pictures import as_arrays, from_arrays, known_pictures
+from anodiff.workshop.pictures.normals import Normals, glanced
+from anodiff.workshop.pictures.originals import Originals, originals, together
+from anodiff.workshop.pictures.painted import Studio, acquainted, learn, meet, painter, steps, studio_of
+from anodiff.workshop.pictures.placed import AUTO, EXAMPLES, UNLIKELY, kinds_ordered, regions_ordered
 
 FEWEST, MOST = 8, 600
 """Pictures of fit, at least, and that are learnt from."""

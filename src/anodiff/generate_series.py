@@ -18,16 +18,16 @@ from anodiff.data.log import Log
 from anodiff.detect_series import fresh
 from anodiff.made import Made, Order
 from anodiff.modalities.channels import matrix
-from anodiff.recipes.exemplars import Example, learnt
 from anodiff.recipes.grow import Progress
-from anodiff.recipes.keepsakes import Keepsakes
-from anodiff.recipes.scenes import Source
 from anodiff.recipes.schema import bibtex
-from anodiff.recipes.spanned import Spanned
-from anodiff.recipes.spanning import Workshop
 from anodiff.settings import GeneratorSettings
 from anodiff.training import one_thread
 from anodiff.types import JSON, Misfit, Unreadable
+from anodiff.workshop.spans.exemplars import Example, learnt
+from anodiff.workshop.spans.keepsakes import Keepsakes
+from anodiff.workshop.spans.scenes import Source
+from anodiff.workshop.spans.spanned import Spanned
+from anodiff.workshop.spans.spanning import Workshop
 
 STAGES = ("reading", "learning", "examples")
 CITED = ("lugmayr2022repaint", "tashiro2021csdi")

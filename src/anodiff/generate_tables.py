@@ -24,17 +24,17 @@ from anodiff.modalities.ranked import Ranked
 from anodiff.modalities.tabular import Tabular
 from anodiff.prepare import chosen_modality
 from anodiff.recipes.grow import Progress
-from anodiff.recipes.rows_examples import Examples, check_new, examples_of
-from anodiff.recipes.rows_judged import closeness, verdicts, verdicts_of_normals
-from anodiff.recipes.rows_laid import like_source, matched, packed, stacked, unpacked, whole_rows
-from anodiff.recipes.rows_made import rows_learnt, rows_revived
-from anodiff.recipes.rows_placed import Places, check_may
-from anodiff.recipes.rows_scored import JUDGE, for_tables, parted
-from anodiff.recipes.rows_sought import STEPS, Found, Standing, Workshop
 from anodiff.recipes.schema import bibtex
 from anodiff.settings import GeneratorSettings
 from anodiff.training import Step
 from anodiff.types import JSON, BadModel, Misfit, Unreadable
+from anodiff.workshop.rows.examples import Examples, check_new, examples_of
+from anodiff.workshop.rows.judged import closeness, verdicts, verdicts_of_normals
+from anodiff.workshop.rows.laid import like_source, matched, packed, stacked, unpacked, whole_rows
+from anodiff.workshop.rows.made import rows_learnt, rows_revived
+from anodiff.workshop.rows.placed import Places, check_may
+from anodiff.workshop.rows.scored import JUDGE, for_tables, parted
+from anodiff.workshop.rows.sought import STEPS, Found, Standing, Workshop
 
 SETTINGS: JSON = {"missing": "keep", "steps": 600, "width": 128}
 ROWS, LEAST = 10_000, 30

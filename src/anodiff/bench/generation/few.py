@@ -5,8 +5,8 @@ import copy
 from anodiff.bench.generation.arms import Given
 from anodiff.generate import Generator
 from anodiff.generate_images import ImageGenerator
-from anodiff.recipes.known_pictures import known_pictures
-from anodiff.recipes.painted import meet, steps
+from anodiff.workshop.pictures.known_pictures import known_pictures
+from anodiff.workshop.pictures.painted import meet, steps
 
 
 def met(generator: Generator, given: Given) -> Generator:

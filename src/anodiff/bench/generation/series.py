@@ -32,12 +32,12 @@ from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import stretched
 from anodiff.modalities.windows import View, smoothed
 from anodiff.recipes import known_spans as known
-from anodiff.recipes.exemplars import learnt as known_kinds
 from anodiff.recipes.instants import Ledger
 from anodiff.recipes.known_spans import ALIKE, CHANNELS
 from anodiff.scores.profiles import Profiles
 from anodiff.timeline import Timeline
 from anodiff.types import JSON, Scores
+from anodiff.workshop.spans.exemplars import learnt as known_kinds
 
 MARGIN = 50
 CONTEXT = 132

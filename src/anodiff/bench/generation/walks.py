@@ -84,7 +84,7 @@ def of_pictures(inner: Any, parts: Parts, seed: int) -> Ground:
 
 def inner_level() -> float:
     """Where painters begin."""
-    from anodiff.recipes.brush import LEVEL
+    from anodiff.workshop.pictures.brush import LEVEL
 
     return LEVEL
 

@@ -9,11 +9,11 @@ from anodiff.alarms import Conformal
 from anodiff.anomalies.fewshot import Examples
 from anodiff.anomalies.judge import Judge
 from anodiff.made import Judgement
-from anodiff.recipes.brush import Painted
-from anodiff.recipes.glance import Glance
-from anodiff.recipes.normals import Normals, region_look, whole_look
-from anodiff.recipes.originals import WHITE, Originals
 from anodiff.types import JSON, Mask
+from anodiff.workshop.pictures.brush import Painted
+from anodiff.workshop.pictures.glance import Glance
+from anodiff.workshop.pictures.normals import Normals, region_look, whole_look
+from anodiff.workshop.pictures.originals import WHITE, Originals
 
 FEWEST = 8
 """Made pictures that a test of all together needs."""

@@ -11,7 +11,7 @@ from anodiff.data.items import Item
 from anodiff.modalities.channels import Channels
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Strip, stretched
-from anodiff.recipes.spanned import Spanned
+from anodiff.workshop.spans.spanned import Spanned
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,8 @@ from anodiff.diffusion.fill import conditional_mean
 from anodiff.diffusion.infilling import Given
 from anodiff.made import Judgement
 from anodiff.metrics.neighbours import ROUNDING, nearest, nearest_each_other
-from anodiff.recipes.rows_sought import Workshop
 from anodiff.types import JSON, Scores
+from anodiff.workshop.rows.sought import Workshop
 
 MOST = 2000
 FEW = 10

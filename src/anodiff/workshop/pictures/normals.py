@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d, max_pool2d
 
 from anodiff.anomalies.where import Blobs
-from anodiff.recipes.glance import MIRRORS, Glance, within, worst
 from anodiff.recipes.grow import Progress
 from anodiff.types import Mask, Scores
+from anodiff.workshop.pictures.glance import MIRRORS, Glance, within, worst
 
 FEW = 150
 """Of fewer pictures, each is judged by a glance of the others; of more, a third is held out."""

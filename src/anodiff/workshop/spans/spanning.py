@@ -15,13 +15,13 @@ from anodiff.anomalies.series_kinds import KINDS, Known, Scene, SeriesKind
 from anodiff.anomalies.spans import EXAMPLES, PLACES, LikeExamples, given_region
 from anodiff.anomalies.strength import seek
 from anodiff.made import NORMAL, Judgement, Made, Order, one_of_these
-from anodiff.recipes.exemplars import Example
-from anodiff.recipes.keepsakes import Keepsakes
-from anodiff.recipes.scenes import Source, Stretch, batched, written
-from anodiff.recipes.spanned import Spanned
-from anodiff.recipes.verdicts import Evidence
 from anodiff.training import one_thread
 from anodiff.types import JSON, Misfit, Scores
+from anodiff.workshop.spans.exemplars import Example
+from anodiff.workshop.spans.keepsakes import Keepsakes
+from anodiff.workshop.spans.scenes import Source, Stretch, batched, written
+from anodiff.workshop.spans.spanned import Spanned
+from anodiff.workshop.spans.verdicts import Evidence
 
 PIECE = 1000
 DOUBLINGS, HALVINGS = 8, 5

@@ -15,12 +15,12 @@ from anodiff.diffusion.denoise import Denoiser
 from anodiff.diffusion.infilling import Told
 from anodiff.made import NORMAL, Judgement, Made, Order
 from anodiff.modalities.image import Image
-from anodiff.recipes.assessed import assessed
-from anodiff.recipes.brush import LEVEL, STEPS, Painted
-from anodiff.recipes.glance import Glance, worst
-from anodiff.recipes.normals import Normals
-from anodiff.recipes.originals import Originals, together
 from anodiff.types import JSON
+from anodiff.workshop.pictures.assessed import assessed
+from anodiff.workshop.pictures.brush import LEVEL, STEPS, Painted
+from anodiff.workshop.pictures.glance import Glance, worst
+from anodiff.workshop.pictures.normals import Normals
+from anodiff.workshop.pictures.originals import Originals, together
 
 SQUARES = 4
 """Of the chessboard along a crop."""

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from anodiff.diffusion.conditional import Conditional
 from anodiff.made import Made
-from anodiff.recipes.exemplars import Example, look
-from anodiff.recipes.keepsakes import Keepsakes
-from anodiff.recipes.scenes import Source, Stretch
-from anodiff.recipes.spanned import Spanned
 from anodiff.types import Scores
+from anodiff.workshop.spans.exemplars import Example, look
+from anodiff.workshop.spans.keepsakes import Keepsakes
+from anodiff.workshop.spans.scenes import Source, Stretch
+from anodiff.workshop.spans.spanned import Spanned
 
 NORMALS = 300
 Pair = tuple[np.ndarray, np.ndarray]

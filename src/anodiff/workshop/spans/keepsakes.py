@@ -10,9 +10,9 @@ import torch
 
 from anodiff.data.items import Item
 from anodiff.modalities.series import Strip
-from anodiff.recipes.scenes import Source
-from anodiff.recipes.spanned import Spanned
 from anodiff.types import JSON
+from anodiff.workshop.spans.scenes import Source
+from anodiff.workshop.spans.spanned import Spanned
 
 MOST, WINDOWS, LEAST = 64, 4, 256
 STORED = (np.float32, np.float64, np.int32, np.int64)

@@ -13,9 +13,9 @@ from anodiff.data.masks import in_frame, masks_of
 from anodiff.data.pictures import album
 from anodiff.made import NORMAL
 from anodiff.modalities.image import Image
-from anodiff.recipes.glance import Glance
-from anodiff.recipes.originals import Originals, originals
 from anodiff.types import Misfit
+from anodiff.workshop.pictures.glance import Glance
+from anodiff.workshop.pictures.originals import Originals, originals
 
 KNOWN = "known"
 """The kind of examples of which none is said."""

@@ -16,8 +16,8 @@ from torch.nn.functional import adaptive_max_pool2d
 from anodiff.anomalies.fill import Fill
 from anodiff.nets.backbones import as_channels
 from anodiff.nets.vae import Vae
-from anodiff.recipes.painted import Studio
 from anodiff.types import Batch, Mask, PerItem
+from anodiff.workshop.pictures.painted import Studio
 
 
 @dataclass(frozen=True)

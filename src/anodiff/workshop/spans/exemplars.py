@@ -9,9 +9,9 @@ import torch
 
 from anodiff.anomalies.spans import given_region
 from anodiff.modalities.series import Strip
-from anodiff.recipes.scenes import Source, Stretch
-from anodiff.recipes.spanned import Spanned
 from anodiff.types import Misfit, Unreadable
+from anodiff.workshop.spans.scenes import Source, Stretch
+from anodiff.workshop.spans.spanned import Spanned
 
 KNOWN = "known"
 LOOK = 16

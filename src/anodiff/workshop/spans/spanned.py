@@ -23,10 +23,10 @@ from anodiff.diffusion.noise import VE
 from anodiff.modalities.laid import Laid
 from anodiff.modalities.series import Series, Strip, stretched
 from anodiff.modalities.windows import View
-from anodiff.recipes.beheld import Beheld
-from anodiff.recipes.filling import STEPS, Filling, tiles
 from anodiff.recipes.windowed import Places
 from anodiff.types import JSON, Batch, Mask
+from anodiff.workshop.spans.beheld import Beheld
+from anodiff.workshop.spans.filling import STEPS, Filling, tiles
 
 SHORTEST, LONGEST, DEFAULT = 48, 128, 64
 CELLS = 2500

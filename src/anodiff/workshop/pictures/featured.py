@@ -18,9 +18,9 @@ from anodiff.anomalies.strength import seek
 from anodiff.diffusion.positional import Positional, cholesky
 from anodiff.diffusion.sources import gradient_noise
 from anodiff.made import NORMAL, Made, Order
-from anodiff.recipes.brush import DOUBLINGS, HALVINGS, Painted
-from anodiff.recipes.glance import Glance, within
 from anodiff.types import Mask
+from anodiff.workshop.pictures.brush import DOUBLINGS, HALVINGS, Painted
+from anodiff.workshop.pictures.glance import Glance, within
 
 HOTTEST = 64.0
 """The largest amount."""

@@ -13,8 +13,8 @@ from anodiff.anomalies.image_kinds import IMAGE_KINDS
 from anodiff.anomalies.places import IMAGE_PLACES, image_place
 from anodiff.made import NORMAL, Order, one_of_these
 from anodiff.modalities.image import Image
-from anodiff.recipes.originals import Originals, drawn_masks, framed_masks
 from anodiff.types import Mask, Misfit
+from anodiff.workshop.pictures.originals import Originals, drawn_masks, framed_masks
 
 AUTO, EXAMPLES, USUAL, GIVEN, UNLIKELY = "auto", "examples", "blob", "given", "unlikely"
 

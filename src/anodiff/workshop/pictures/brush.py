@@ -18,9 +18,9 @@ from anodiff.anomalies.fill import Drafted, Fill, Hotter, Likened, Sketch
 from anodiff.anomalies.strength import seek
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.diffusion.infilling import Told
-from anodiff.recipes.coded import Code, Coded
-from anodiff.recipes.painted import BETWEEN
 from anodiff.types import Mask
+from anodiff.workshop.pictures.coded import Code, Coded
+from anodiff.workshop.pictures.painted import BETWEEN
 
 LEVEL, STEPS, FEW = BETWEEN[1], 16, 8
 DOUBLINGS, HALVINGS = 4, 3

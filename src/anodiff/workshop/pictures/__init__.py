@@ -1,0 +1,1 @@
+"""The workshop of images: `generate_images` is its door."""

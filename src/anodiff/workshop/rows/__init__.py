@@ -1,0 +1,1 @@
+"""The workshop of tables: `generate_tables` is its door."""

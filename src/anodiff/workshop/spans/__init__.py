@@ -1,0 +1,1 @@
+"""The workshop of series: `generate_series` is its door."""
