@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from anodiff.alarms.blocks import Blocks
-from anodiff.alarms.rates import PER
+from anodiff.alarms.stretches import counted, far_out, no_fdr, per_ten_thousand, without_highest
 from anodiff.data.log import Log
 from anodiff.happening import Happening, happenings
 from anodiff.lessons_series import lessons, taught, weighed
@@ -24,7 +24,7 @@ from anodiff.recipes.grow import Progress
 from anodiff.recipes.schema import bibtex, recipe
 from anodiff.settings import MOST_CONTAMINATION, Settings, check_settings
 from anodiff.timeline import Timeline
-from anodiff.types import Misfit, Refusal, Scores, Unreadable
+from anodiff.types import Misfit, Refusal, Scores
 
 if TYPE_CHECKING:
     from anodiff.explain.moments import Moment
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 COMMON = 1e-4
 """Events per normal instant where nothing else is asked: one in 10,000."""
-FAR = 30.0
 
 
 class SeriesDetector(Settings):
@@ -101,7 +100,7 @@ class SeriesDetector(Settings):
         whole = Timeline(told.recipe, modality, told.views, told.panel, told.members, told.smooth, told.scales, facts)
         places = [strip.at for strip in strips]
         if self.contamination == "auto":
-            share = far_out(np.concatenate([whole.combined(raw) for raw in told.left_out[False]]))
+            share = far_out(np.concatenate([whole.combined(raw) for raw in told.left_out[False]]), MOST_CONTAMINATION)
         facts["contamination"] = {"value": share, "low": share, "high": share}
         left_out = told.left_out
         if given is not None:
@@ -407,50 +406,3 @@ def fresh(given: object) -> Series:
     if given not in ("series", "auto"):
         raise Misfit(f"modality is {given!r}; give 'series', or a Series with settings of its own.")
     return Series()
-
-
-def counted(stretches: Sequence[Scores], hold_off: int) -> Blocks:
-    """The alarm that counts events of normal stretches; scores that all tie are told apart by a trifle.
-
-    Raises:
-        Unreadable: no instant could be judged.
-    """
-    stretches = [s for s in stretches if len(s)]
-    whole = np.concatenate([np.zeros(0), *stretches])
-    if len(whole) < 2:
-        raise Unreadable(f"{len(whole)} instants could be judged; give longer stretches, or shorter windows.")
-    if np.ptp(whole) <= 1e-12 * np.abs(whole).max():
-        draw = np.random.default_rng(0)
-        stretches = [s + 1e-9 * (1 + np.abs(whole).max()) * draw.random(len(s)) for s in stretches]
-    return Blocks().fit(stretches, hold_off)
-
-
-def no_fdr(fdr: float | None) -> None:
-    """Refuse what counts items that do not follow each other."""
-    if fdr is not None:
-        raise Misfit("fdr counts independent rows, and instants follow each other; give false_alarm_rate.")
-
-
-def per_ten_thousand(rate: float) -> float:
-    """Events per 10,000 instants."""
-    if not 0 < rate < 1:
-        raise Misfit(f"false_alarm_rate is {rate}; give events per normal instant between 0 and 1, such as 0.0001.")
-    return rate * PER
-
-
-def far_out(scores: Scores) -> float:
-    """The share of scores `(n,)` that lie `FAR` times as far above the median as their upper quartile."""
-    median, high = np.quantile(scores, [0.5, 0.75])
-    return float(min(MOST_CONTAMINATION, (scores > median + FAR * max(high - median, 1e-12)).mean()))
-
-
-def without_highest(stretches: Sequence[Scores], share: float) -> list[Scores]:
-    """Stretches of scores, cut where they are among the highest `share` of all."""
-    if not share:
-        return list(stretches)
-    limit = np.quantile(np.concatenate(list(stretches)), 1 - share)
-    kept: list[Scores] = []
-    for scores in stretches:
-        cuts = np.flatnonzero(np.diff((scores <= limit).astype(int))) + 1
-        kept += [part for part in np.split(scores, cuts) if len(part) and part[0] <= limit]
-    return kept
