@@ -19,6 +19,7 @@ from anodiff.recipes.specs import (
     OWN_AND_ASKED,
     OWN_NETWORK,
     AnyDenoiser,
+    CubeSpec,
     GaussianSpec,
     MovedSpec,
     Name,
@@ -42,6 +43,7 @@ class Recipe(Spec):
     the scores of the `guard`, for a Gaussian the farthest. Without one it is the contamination; 0 shows it everything.
     Of pictures, calibrated maps are summed, blurred by a Gaussian of `blur` pixels of the picture as read, and pooled;
     the map that is shown loses the part `relative` of its own median; normals are judged with one of `folds` left out.
+    Of video, calibrated maps are blurred likewise and over `linger` frames, pooled, summed and smoothed over frames.
     Of series, scores are smoothed over so many instants or periods, and summed in standard deviations to the `power`,
     of which 0 is the logarithm.
     `likeness` names the score whose total is a squared distance to normal rows, for known anomalies to be held against.
@@ -55,6 +57,8 @@ class Recipe(Spec):
     smooth: Annotated[int, Field(ge=0, le=10_000)] | Periods = 0
     power: Literal[0, 1, 2] = 2
     planes: dict[Name, PlaneSpec] = Field(default_factory=dict)
+    cubes: dict[Name, CubeSpec] = Field(default_factory=dict)
+    linger: Annotated[float, Field(ge=0, le=50)] = 2.0
     blur: NonNegativeFloat = 4.0
     moved: MovedSpec = MovedSpec(copies=0)
     relative: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -79,18 +83,18 @@ class Recipe(Spec):
         for named in (*self.guard, *(s.stands_for for s in self.scores.values()), self.likeness):
             if named is not None and named not in self.scores:
                 raise ValueError(f"it names the score {named}, which is not among: {', '.join(self.scores)}")
-        if self.views and self.planes:
-            raise ValueError("it has views, of series, and planes, of pictures; give one of them")
+        if sum(map(bool, (self.views, self.planes, self.cubes))) > 1:
+            raise ValueError("it has views, of series, planes, of pictures, or cubes, of video; give one of them")
         for name, plane in self.planes.items():
             if (plane.space == "latent") != (plane.vae is not None):
                 raise ValueError(f"plane {name}: a latent plane, and no other, needs a vae, a folder or a name")
-        through = {**self.views, **self.planes}
+        through: dict[str, object] = {**self.views, **self.planes, **self.cubes}
         for name, spec in self.denoisers.items():
             if bool(through) != (spec.view is not None) or (spec.view is not None and spec.view not in through):
                 known = ", ".join(through) or "none"
                 raise ValueError(f"denoiser {name} looks through the view {spec.view}, which is not among: {known}")
-            if isinstance(spec, PositionalSpec) and not self.planes:
-                raise ValueError(f"denoiser {name} is of the cells of pictures; give the recipe planes")
+            if isinstance(spec, PositionalSpec) and not (self.planes or self.cubes):
+                raise ValueError(f"denoiser {name} is of the cells of pictures; give the recipe planes or cubes")
             if isinstance(spec, NetworkSpec) and not self.planes and spec.predict in OF_PICTURES:
                 raise ValueError(
                     f"denoiser {name} undoes anomalies of pictures; give the recipe planes, or predict edm"
@@ -124,8 +128,8 @@ class Recipe(Spec):
 
     @property
     def kind(self) -> str:
-        """The kind of data that it is for: tabular, series or image."""
-        return "series" if self.views else "image" if self.planes else "tabular"
+        """The kind of data that it is for: tabular, series, image or video."""
+        return "series" if self.views else "image" if self.planes else "video" if self.cubes else "tabular"
 
     @property
     def voters(self) -> tuple[str, ...]:
@@ -145,7 +149,7 @@ class Recipe(Spec):
 
 
 def available(kind: str | None = None) -> list[str]:
-    """Names of the recipes that come with the package: all, or those of one kind of data: tabular, series, image."""
+    """Names of the recipes that come with the package: all, or those of one kind: tabular, series, image, video."""
     files = sorted(p.name for p in _folder().iterdir() if p.name.endswith(".yaml"))
     return [f.removesuffix(".yaml") for f in files if kind is None or _kind(f) == kind]
 
@@ -204,7 +208,8 @@ def _entries() -> dict[str, str]:
 @cache
 def _kind(file: str) -> str:
     text = (_folder() / file).read_text(encoding="utf-8")
-    return "series" if "\nviews:" in text else "image" if "\nplanes:" in text else "tabular"
+    kinds = {"series": "\nviews:", "image": "\nplanes:", "video": "\ncubes:"}
+    return next((kind for kind, section in kinds.items() if section in text), "tabular")
 
 
 def _folder() -> Any:

@@ -1,6 +1,7 @@
 """The parts of a recipe as pydantic schemas: unknown settings are refused, numbers stand in their ranges.
 
-Rows of tables need neither views nor planes; a series is seen through views, pictures through planes.
+Rows of tables need neither views nor planes; a series is seen through views, pictures through planes, video through
+cubes.
 """
 
 from typing import Annotated, Any, Literal
@@ -41,6 +42,7 @@ class TransformSpec(Spec):
     ridge: PositiveFloat = 0.1
 
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Periods = Annotated[str, Field(pattern=r"^(\d+(\.\d+)?|\.\d+)?P$")]
 
 
@@ -83,6 +85,27 @@ class PlaneSpec(Spec):
     slack: Annotated[int, Field(ge=0, le=8)] = 0
 
 
+class CubeSpec(Spec):
+    """What video is judged by, cell by cell of a frame: its motion or its `appearance`, over so many last frames.
+
+    Frames are taken `every` so many, one behind the other, or their `mean`. Of motion some `channels` are seen, over
+    windows of so many cells; of what both are made of, the leading `directions`, each of variance 1. What is usual at a
+    place is taken away if `centred`. Of a cube that is `given` something, what that leads to expect is taken away: the
+    frames before, as many as the `past`, the motion of the moment, or the time of day.
+    """
+
+    sees: Literal["motion", "appearance"] = "motion"
+    frames: Annotated[int, Field(ge=1, le=64)] = 1
+    every: Annotated[int, Field(ge=1, le=16)] = 1
+    mean: bool = False
+    channels: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    windows: Annotated[tuple[Annotated[int, Field(ge=1, le=31)], ...], Field(min_length=1)] = (1,)
+    directions: Annotated[int, Field(ge=1, le=4096)] | None = None
+    centred: bool = False
+    given: tuple[Literal["past", "motion", "calendar"], ...] = ()
+    past: Annotated[int, Field(ge=1, le=16)] = 3
+
+
 class MovedSpec(Spec):
     """Normal pictures are shown again, turned by up to so many `degrees` and shifted by up to a share of the side.
 
@@ -102,7 +125,6 @@ class PoolSpec(Spec):
 
 
 Trim = Annotated[float, Field(ge=0, lt=0.9)] | None
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class EmpiricalSpec(Spec):
