@@ -20,6 +20,7 @@ from anodiff.recipes.specs import (
     OWN_NETWORK,
     AnyDenoiser,
     CubeSpec,
+    FusionSpec,
     GaussianSpec,
     MovedSpec,
     Name,
@@ -64,6 +65,7 @@ class Recipe(Spec):
     relative: Annotated[float, Field(ge=0, le=1)] = 0.5
     pool: PoolSpec = PoolSpec()
     folds: Annotated[int, Field(ge=2, le=100)] = 10
+    fusion: FusionSpec | None = None
     denoisers: dict[Name, AnyDenoiser] = Field(default_factory=dict)
     scores: Annotated[dict[Name, ScoreSpec], Field(min_length=1)]
     guard: tuple[str, ...] = ()
@@ -85,6 +87,12 @@ class Recipe(Spec):
                 raise ValueError(f"it names the score {named}, which is not among: {', '.join(self.scores)}")
         if sum(map(bool, (self.views, self.planes, self.cubes))) > 1:
             raise ValueError("it has views, of series, planes, of pictures, or cubes, of video; give one of them")
+        if self.fusion is not None and (self.views or self.planes or self.cubes):
+            raise ValueError("it has a fusion, of several kinds of data, which needs no views, planes or cubes")
+        fused = {"part", "given", "together"}
+        odd = [name for name, score in self.scores.items() if (score.read in fused) != (self.fusion is not None)]
+        if odd:
+            raise ValueError(f"score {odd[0]} reads {self.scores[odd[0]].read}; part, given, together are of a fusion")
         for name, plane in self.planes.items():
             if (plane.space == "latent") != (plane.vae is not None):
                 raise ValueError(f"plane {name}: a latent plane, and no other, needs a vae, a folder or a name")
@@ -99,7 +107,8 @@ class Recipe(Spec):
                 raise ValueError(
                     f"denoiser {name} undoes anomalies of pictures; give the recipe planes, or predict edm"
                 )
-            if isinstance(spec, NetworkSpec) and not through and (spec.knows or spec.predict in OF_SERIES):
+            alone = not through and self.fusion is None
+            if isinstance(spec, NetworkSpec) and alone and (spec.knows or spec.predict in OF_SERIES):
                 raise ValueError(f"denoiser {name} is a network of windows; give the recipe views, or predict edm")
         for name, score in self.scores.items():
             if score.net is not None and bool(through) != (score.net.view in through):
@@ -128,7 +137,9 @@ class Recipe(Spec):
 
     @property
     def kind(self) -> str:
-        """The kind of data that it is for: tabular, series, image or video."""
+        """The kind of data that it is for: tabular, series, image, video or multimodal."""
+        if self.fusion is not None:
+            return "multimodal"
         return "series" if self.views else "image" if self.planes else "video" if self.cubes else "tabular"
 
     @property
@@ -149,7 +160,7 @@ class Recipe(Spec):
 
 
 def available(kind: str | None = None) -> list[str]:
-    """Names of the recipes that come with the package: all, or those of one kind: tabular, series, image, video."""
+    """Names of the recipes that come with the package: all, or those of one kind, such as series or multimodal."""
     files = sorted(p.name for p in _folder().iterdir() if p.name.endswith(".yaml"))
     return [f.removesuffix(".yaml") for f in files if kind is None or _kind(f) == kind]
 
@@ -208,7 +219,7 @@ def _entries() -> dict[str, str]:
 @cache
 def _kind(file: str) -> str:
     text = (_folder() / file).read_text(encoding="utf-8")
-    kinds = {"series": "\nviews:", "image": "\nplanes:", "video": "\ncubes:"}
+    kinds = {"series": "\nviews:", "image": "\nplanes:", "video": "\ncubes:", "multimodal": "\nfusion:"}
     return next((kind for kind, section in kinds.items() if section in text), "tabular")
 
 

@@ -124,6 +124,17 @@ class PoolSpec(Spec):
     share: Annotated[float, Field(gt=0, le=1)] = 0.01
 
 
+class FusionSpec(Spec):
+    """Parts of several kinds, each whitened to the directions that hold a `share` of its variance, `most` at most.
+
+    What is said of parts alone, of parts given the rest and of all together is told as one score in the way `use`.
+    """
+
+    use: Literal["auto", "early", "late", "dynamic"] = "auto"
+    share: Annotated[float, Field(gt=0, le=1)] = 0.95
+    most: Annotated[int, Field(ge=1, le=4096)] = 64
+
+
 Trim = Annotated[float, Field(ge=0, lt=0.9)] | None
 
 
@@ -209,6 +220,7 @@ class ScoreSpec(Spec):
 
     Of a series, a window's total (or its `root`, a distance) is read at each of its instants, or its map is.
     Of pictures, its map is heard for the score and shown; or for the score of the `picture`, or the `map`, alone.
+    Of several kinds of data, it is asked of each `part` alone, of each `given` the rest, or of all `together`.
     A score of weight 0 waits: for known anomalies that speak for it, or as the cheaper stand-in of another.
     """
 
@@ -217,7 +229,7 @@ class ScoreSpec(Spec):
     net: NetworkSpec | None = None
     weight: NonNegativeFloat = 1.0
     stands_for: str | None = None
-    read: Literal["window", "map", "picture"] = "window"
+    read: Literal["window", "map", "picture", "part", "given", "together"] = "window"
     root: bool = False
     settings: dict[str, Any] = {}
 
