@@ -195,7 +195,7 @@ def _ground(size: tuple[int, int], scene: int) -> np.ndarray:
     joints = np.minimum(np.abs(np.sin((x - 0.5) / (0.4 + y) * draw.uniform(14, 20))), np.abs(np.sin(9 / (0.2 + y))))
     stone = draw.uniform(140, 175) + draw.uniform(-8, 8, 3) - 22 * (joints < 0.15)[..., None]
     grass = np.array([75, 110, 60]) * draw.uniform(0.8, 1.2)
-    return np.where(paved, stone, grass) + 40 * rough[..., None]
+    return np.asarray(np.where(paved, stone, grass) + 40 * rough[..., None])
 
 
 def _rough(size: tuple[int, int], cells: int, draw: np.random.Generator) -> np.ndarray:
