@@ -41,7 +41,7 @@ def per_ten_thousand(rate: float) -> float:
 
 
 def far_out(scores: Scores, most: float) -> float:
-    """The share of scores `(n,)`, `most` or less, that lie `FAR` times as far above the median as the upper quartile."""
+    """The share of scores, `most` or less, that lie `FAR` times as far above the median as the upper quartile."""
     median, high = np.quantile(scores, [0.5, 0.75])
     return float(min(most, (scores > median + FAR * max(high - median, 1e-12)).mean()))
 

@@ -28,6 +28,7 @@ from anodiff.recipes.specs import (
     Periods,
     PlaneSpec,
     PoolSpec,
+    PosesSpec,
     PositionalSpec,
     ScheduleSpec,
     ScoreSpec,
@@ -59,6 +60,7 @@ class Recipe(Spec):
     power: Literal[0, 1, 2] = 2
     planes: dict[Name, PlaneSpec] = Field(default_factory=dict)
     cubes: dict[Name, CubeSpec] = Field(default_factory=dict)
+    poses: dict[Name, PosesSpec] = Field(default_factory=dict)
     linger: Annotated[float, Field(ge=0, le=50)] = 2.0
     blur: NonNegativeFloat = 4.0
     moved: MovedSpec = MovedSpec(copies=0)
@@ -85,10 +87,10 @@ class Recipe(Spec):
         for named in (*self.guard, *(s.stands_for for s in self.scores.values()), self.likeness):
             if named is not None and named not in self.scores:
                 raise ValueError(f"it names the score {named}, which is not among: {', '.join(self.scores)}")
-        if sum(map(bool, (self.views, self.planes, self.cubes))) > 1:
-            raise ValueError("it has views, of series, planes, of pictures, or cubes, of video; give one of them")
-        if self.fusion is not None and (self.views or self.planes or self.cubes):
-            raise ValueError("it has a fusion, of several kinds of data, which needs no views, planes or cubes")
+        if sum(map(bool, (self.views, self.planes, self.cubes, self.poses))) > 1:
+            raise ValueError("it has two of views, of series, planes, of pictures, cubes, of video, and poses; give one of them")
+        if self.fusion is not None and (self.views or self.planes or self.cubes or self.poses):
+            raise ValueError("it has a fusion, of several kinds of data, which needs no views, planes, cubes or poses")
         fused = {"part", "given", "together"}
         odd = [name for name, score in self.scores.items() if (score.read in fused) != (self.fusion is not None)]
         if odd:
@@ -96,7 +98,7 @@ class Recipe(Spec):
         for name, plane in self.planes.items():
             if (plane.space == "latent") != (plane.vae is not None):
                 raise ValueError(f"plane {name}: a latent plane, and no other, needs a vae, a folder or a name")
-        through: dict[str, object] = {**self.views, **self.planes, **self.cubes}
+        through: dict[str, object] = {**self.views, **self.planes, **self.cubes, **self.poses}
         for name, spec in self.denoisers.items():
             if bool(through) != (spec.view is not None) or (spec.view is not None and spec.view not in through):
                 known = ", ".join(through) or "none"
@@ -107,7 +109,7 @@ class Recipe(Spec):
                 raise ValueError(
                     f"denoiser {name} undoes anomalies of pictures; give the recipe planes, or predict edm"
                 )
-            alone = not through and self.fusion is None
+            alone = bool(self.poses) or (not through and self.fusion is None)
             if isinstance(spec, NetworkSpec) and alone and (spec.knows or spec.predict in OF_SERIES):
                 raise ValueError(f"denoiser {name} is a network of windows; give the recipe views, or predict edm")
         for name, score in self.scores.items():
@@ -137,10 +139,11 @@ class Recipe(Spec):
 
     @property
     def kind(self) -> str:
-        """The kind of data that it is for: tabular, series, image, video or multimodal."""
+        """The kind of data that it is for: tabular, series, image, video, poses or multimodal."""
         if self.fusion is not None:
             return "multimodal"
-        return "series" if self.views else "image" if self.planes else "video" if self.cubes else "tabular"
+        named = {"series": self.views, "image": self.planes, "video": self.cubes, "poses": self.poses}
+        return next((kind for kind, given in named.items() if given), "tabular")
 
     @property
     def voters(self) -> tuple[str, ...]:
@@ -219,7 +222,7 @@ def _entries() -> dict[str, str]:
 @cache
 def _kind(file: str) -> str:
     text = (_folder() / file).read_text(encoding="utf-8")
-    kinds = {"series": "\nviews:", "image": "\nplanes:", "video": "\ncubes:", "multimodal": "\nfusion:"}
+    kinds = {"series": "\nviews:", "image": "\nplanes:", "video": "\ncubes:", "poses": "\nposes:", "multimodal": "\nfusion:"}
     return next((kind for kind, section in kinds.items() if section in text), "tabular")
 
 

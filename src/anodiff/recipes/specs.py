@@ -106,6 +106,14 @@ class CubeSpec(Spec):
     past: Annotated[int, Field(ge=1, le=16)] = 3
 
 
+class PosesSpec(Spec):
+    """Windows of poses: of `future` ones, given the `past` ones before; where `joints` are, and the body's `motion`."""
+
+    past: Annotated[int, Field(ge=0, le=1000)] = 0
+    future: Annotated[int, Field(ge=1, le=1000)] = 3
+    sees: Annotated[tuple[Literal["joints", "motion"], ...], Field(min_length=1)] = ("joints", "motion")
+
+
 class MovedSpec(Spec):
     """Normal pictures are shown again, turned by up to so many `degrees` and shifted by up to a share of the side.
 
