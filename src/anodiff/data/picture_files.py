@@ -62,7 +62,7 @@ def size_of(path: Path) -> tuple[int, int]:
         Unreadable: with one sentence that does not name the file.
     """
     with in_a_sentence(), opened(path) as image:
-        if _orientation(image) == 1:
+        if orientation(image) == 1:
             return image.height, image.width
     return decoded(path, Frame(1)).size
 
@@ -123,7 +123,7 @@ def decoded_image(image: Image.Image, frame: Frame | None) -> Decoded:
     image.load()
     if drafted is None:
         width, height = image.size
-    turn = TURNS.get(_orientation(image))
+    turn = TURNS.get(orientation(image))
     planes = image_planes(image)
     if turn is not None:
         planes = [plane.transpose(turn) for plane in planes]
@@ -133,7 +133,7 @@ def decoded_image(image: Image.Image, frame: Frame | None) -> Decoded:
     return Decoded(framed(planes, size, frame), size, notes)
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """How the camera was held, 1 where that is not said, or said in a way that nobody can read."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))

@@ -26,7 +26,7 @@ def looks_pictured(source: Any) -> bool:
     (True, False)
     """
     if isinstance(source, str | os.PathLike):
-        found = _files(os.fspath(source)) if os.path.isdir(source) else iter([os.fspath(source)])
+        found = files_within(os.fspath(source)) if os.path.isdir(source) else iter([os.fspath(source)])
         names = list(islice(found, LOOKED_AT))
         return 2 * sum(map(is_picture, names)) > len(names)
     if isinstance(source, Album):
@@ -41,15 +41,7 @@ def is_picture(name: Any) -> bool:
     return PurePath(os.fsdecode(name)).suffix.lower() in PICTURES
 
 
-def _one(item: Any) -> bool:
-    if isinstance(item, str | os.PathLike):
-        return is_picture(item)
-    if isinstance(item, tuple):
-        return len(item) == 2 and all(map(_one, item))
-    return getattr(item, "ndim", 0) >= (2 if str(getattr(item, "dtype", "")).endswith("uint8") else 3)
-
-
-def _files(folder: str) -> Iterator[str]:
+def files_within(folder: str) -> Iterator[str]:
     """Files that are not hidden, those nearest to the top first; links to folders are not followed."""
     folders, left = [folder], VISITED
     while folders and left > 0:
@@ -62,3 +54,11 @@ def _files(folder: str) -> Iterator[str]:
         shown = sorted((entry for entry in seen if not entry.name.startswith(".")), key=lambda entry: entry.name)
         folders += [entry.path for entry in shown if entry.is_dir(follow_symlinks=False)]
         yield from (entry.path for entry in shown if os.path.isfile(entry.path))
+
+
+def _one(item: Any) -> bool:
+    if isinstance(item, str | os.PathLike):
+        return is_picture(item)
+    if isinstance(item, tuple):
+        return len(item) == 2 and all(map(_one, item))
+    return getattr(item, "ndim", 0) >= (2 if str(getattr(item, "dtype", "")).endswith("uint8") else 3)
