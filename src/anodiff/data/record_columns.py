@@ -228,7 +228,8 @@ def inside(path: Path, root: Path | None) -> Path:
 
 def _pixels(cell: Any) -> np.ndarray:
     array = np.asarray(cell)
-    decoded_item(array[:1, :1] if array.ndim > 1 else array, None)
+    sure = array.dtype.kind in "bu" and array.ndim in (2, 3)
+    decoded_item(array[:1, :1] if sure else array, None)
     return array
 
 

@@ -60,22 +60,18 @@ def from_columns(cells: Mapping[str, Sequence[Any]], count: int) -> Raw:
 
 def from_objects(objects: Sequence[Mapping[str, Any]], rows: list[str]) -> Raw:
     """Objects, a record each, as columns; what an object does not have is None. Nested ones are flattened."""
-    flat = [dict(_flat(each)) for each in objects]
+    flat = [_unique(list(_flat(each))) for each in objects]
     names = list(dict.fromkeys(name for each in flat for name in each))
     return Raw({name: [each.get(name) for each in flat] for name in names}, rows)
 
 
 def _flattened(cells: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
-    flat: dict[str, Sequence[Any]] = {}
+    flat: list[tuple[str, Sequence[Any]]] = []
     for name, column in cells.items():
-        if any(isinstance(cell, Mapping) for cell in column):
-            parts = from_objects([cell if isinstance(cell, Mapping) else {} for cell in column], []).cells
-            check_names([*flat, *(f"{name}.{part}" for part in parts)])
-            flat |= {f"{name}.{part}": values for part, values in parts.items()}
-        else:
-            check_names([*flat, name])
-            flat[name] = column
-    return flat
+        nested = any(isinstance(cell, Mapping) for cell in column)
+        flat += from_objects([{name: cell} for cell in column], []).cells.items() if nested else [(name, column)]
+    check_names([name for name, _ in flat])
+    return dict(flat)
 
 
 def _flat(each: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -133,7 +129,7 @@ def _record(text: str) -> dict[str, Any]:
         raise Unreadable(f"it is no json ({_said(error)}); it is passed over.") from None
     if not isinstance(found, dict):
         raise Unreadable(NO_OBJECT)
-    return found
+    return _unique(list(_flat(found)))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -46,10 +46,15 @@ def kind_of(name: str, cells: Sequence[Any]) -> tuple[str, str]:
     ('category', '')
     """
     there = [cell for cell in cells if not is_missing(cell)]
-    if name.lower() in ANSWERS:
-        return _left_out(name, "is named like the answer")
     if not there:
-        return _left_out(name, "holds nothing")
+        return "ignore", f"Column {name} holds nothing and is not read."
+    kind, note = _kind_of(name, there)
+    if name.lower() in ANSWERS and kind != "ignore":
+        return _left_out(name, "is named like the answer", kind)
+    return kind, note
+
+
+def _kind_of(name: str, there: list[Any]) -> tuple[str, str]:
     counts = Counter(form_of(cell) for cell in there)
     if set(counts) <= {"picture", "path"}:
         return "image", ""
@@ -66,7 +71,7 @@ def kind_of(name: str, cells: Sequence[Any]) -> tuple[str, str]:
 def form_of(cell: Any) -> str:
     """What a cell is: "picture", "path", "word", "number", "row", "time" or "object"."""
     if isinstance(cell, str | bytes):
-        return "word"
+        return "object" if isinstance(cell, bytes) and b"\0" in cell else "word"
     if isinstance(cell, bool | int | float | np.number | np.bool_ | decimal.Decimal):
         return "number"
     if isinstance(cell, os.PathLike):
@@ -99,7 +104,9 @@ def is_missing(cell: Any) -> bool:
         return math.isnan(cell)
     if isinstance(cell, np.datetime64):
         return bool(np.isnat(cell))
-    return isinstance(cell, list | tuple | np.ndarray) and not np.size(np.asarray(cell, dtype=object))
+    if isinstance(cell, np.ndarray):
+        return cell.size == 0
+    return isinstance(cell, list | tuple) and not cell
 
 
 def number_of(cell: Any) -> float | None:

@@ -105,12 +105,19 @@ def records(
     """
     if isinstance(X, Records):
         return X if like is None and not kinds else _again(X, kinds, like)
-    raw, folder = _raw(X)
-    folder = folder if root is None else Path(root)
+    raw, folder = raw_of(X)
+    return read_raw(raw, kinds or {}, folder if root is None else root, like)
+
+
+def read_raw(
+    raw: Raw, kinds: Mapping[str, str], root: str | os.PathLike | None, like: Mapping[str, JSON] | None
+) -> Records:
+    """Records of columns of cells; arguments and refusals are those of `records`."""
+    folder = None if root is None else Path(root)
     if not raw.rows:
         raise Unreadable("there are no records; give at least one.")
-    _check_kinds(kinds or {}, [*raw.cells, *(like or {})])
-    found, notes = _kinds(raw, kinds or {}, like)
+    _check_kinds(kinds, [*raw.cells, *(like or {})])
+    found, notes = _kinds(raw, kinds, like)
     columns: dict[str, Column] = {}
     unread = list(raw.unread)
     for name, kind in found.items():
@@ -148,7 +155,8 @@ def _again(X: Records, kinds: Mapping[str, str] | None, like: Mapping[str, JSON]
     return replace(X, columns=columns)
 
 
-def _raw(X: Any) -> tuple[Raw, Path | None]:
+def raw_of(X: Any) -> tuple[Raw, Path | None]:
+    """The cells of a source, and the folder that it lies in."""
     if isinstance(X, str | os.PathLike):
         path = Path(X)
         return from_file(path), path.parent
