@@ -90,8 +90,7 @@ def opened(path: Path) -> Iterator[Any]:
     Raises:
         Unreadable: it cannot be opened, or holds no video.
     """
-    av = pyav()
-    try:
+    with in_words():
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise Unreadable("it is no ordinary file; give a video file or a folder.")
@@ -99,9 +98,17 @@ def opened(path: Path) -> Iterator[Any]:
             raise Unreadable("it is empty, without a byte; copy it again.")
         with path.open("rb") as file, container_of(file) as container:
             yield container
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """What goes wrong with a video, in one sentence."""
+    failure = pyav().error.FFmpegError
+    try:
+        yield
     except Unreadable:
         raise
-    except av.error.FFmpegError as error:
+    except failure as error:
         raise Unreadable(_why(error)) from None
     except OSError as error:
         raise Unreadable(f"it cannot be opened ({error.strerror}); check the path.") from None

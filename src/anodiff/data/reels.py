@@ -4,7 +4,7 @@ A frame's index counts what the source holds, read or not: a frame that cannot b
 of k every k-th index is given. A clip that cannot be read at all is an `Unread` in its place.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from pathlib import Path
@@ -104,28 +104,47 @@ class Clip:
             self.notes.append(sentence)
 
     def _read(self, stride: int) -> Iterator[Frame]:
-        length, size = 0, None
-        for shot in self.source.shots():
-            if isinstance(shot, str):
-                self.tell(shot)
-                continue
-            length = shot.index + 1
-            if shot.index % stride:
-                continue
-            try:
-                pixels = shot.pixels()
-            except Unreadable as refusal:
-                self._miss(Unread(f"{self.name}/{shot.name or shot.index}", str(refusal)))
-                continue
-            if size not in (None, pixels.shape[:2]):
-                self.tell(f"its size changes to {shape(pixels)} at frame {shot.index}; each frame is given in its own.")
-            size = pixels.shape[:2]
-            yield Frame(shot.index, shot.time, pixels)
-        self.length = length
+        self.length = yield from developed(self.name, self.source.shots(), stride, self.tell, self._miss)
 
     def _miss(self, unread: Unread) -> None:
         if unread.name not in {known.name for known in self.unread}:
             self.unread.append(unread)
+
+
+def developed(
+    name: str,
+    shots: Iterable[Shot | str],
+    stride: int,
+    tell: Callable[[str], object],
+    miss: Callable[[Unread], object],
+) -> Generator[Frame, None, int]:
+    """The frames of the clip called `name`, every `stride`-th; returns how many there are.
+
+    Args:
+        name: of the clip.
+        shots: its frames, and notes on it.
+        stride: from one index to the next.
+        tell: is given each note.
+        miss: is given each frame that cannot be read.
+    """
+    length, size = 0, None
+    for shot in shots:
+        if isinstance(shot, str):
+            tell(shot)
+            continue
+        length = shot.index + 1
+        if shot.index % stride:
+            continue
+        try:
+            pixels = shot.pixels()
+        except Unreadable as refusal:
+            miss(Unread(f"{name}/{shot.name or shot.index}", str(refusal)))
+            continue
+        if size is not None and size != pixels.shape[:2]:
+            tell(f"the size of its frames changes, first at frame {shot.index}; each is given in its own.")
+        size = pixels.shape[:2] if size is None else size
+        yield Frame(shot.index, shot.time, pixels)
+    return length
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,11 +201,6 @@ def _taken(clip: Clip | Unread, cameras: Mapping[str, str]) -> Clip | Unread:
     if isinstance(clip, Unread):
         return clip
     return replace(clip, camera=cameras.get(clip.name, clip.camera))
-
-
-def shape(pixels: np.ndarray) -> str:
-    """The height and width of a frame, in words."""
-    return f"{pixels.shape[0]} x {pixels.shape[1]}"
 
 
 def check_rate(rate: Any) -> float | None:
