@@ -1,7 +1,8 @@
 """The detector: normal data in, calibrated alarm out. PyOD's names, sign and labels; no maths of its own.
 
-Each kind of data has a detector of its own, `detect_tables`, `detect_series`, `detect_images`. The kind is decided by
-the data when it is fitted, and that detector is asked from then on.
+Each kind of data has a detector of its own: `detect_tables`, `detect_series`, `detect_images`, `detect_video`,
+`detect_poses`, `detect_multimodal`. The kind is decided by the data when it is fitted, and that detector is asked from
+then on.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,14 +22,25 @@ if TYPE_CHECKING:
     from anodiff.adapt import SklearnDetector
     from anodiff.alarms import Region
     from anodiff.happening import Happening
+    from anodiff.incident import Incident, Seen
     from anodiff.live import Stream
     from anodiff.verdict import Verdict
 
-FITTED = {"tabular": "a table was fitted", "series": "series were fitted", "image": "images were fitted"}
+FITTED = {
+    "tabular": "a table was fitted",
+    "series": "series were fitted",
+    "image": "images were fitted",
+    "video": "video was fitted",
+    "poses": "poses were fitted",
+    "multimodal": "records of several kinds were fitted",
+}
 LACKING = {
-    "events": "events() is for series, and {fitted}; give Detector(modality='series').",
-    "stream": "stream() is for series, and {fitted}; give Detector(modality='series').",
-    "judge": "judge() is for images, and {fitted}; give Detector(modality='image').",
+    "teach": "teach() is for tables, series and images, and {fitted}; fit it anew with examples.",
+    "events": "events() is for series, video and poses, and {fitted}; give Detector(modality='series').",
+    "stream": "stream() is for series and video, and {fitted}; give Detector(modality='series').",
+    "judge": "judge() is for images and video, and {fitted}; give Detector(modality='image').",
+    "part_scores": "part_scores() is for several kinds at once, and {fitted}; give Detector(modality='multimodal').",
+    "frame_scores": "frame_scores() is for poses, and {fitted}; give Detector(modality='poses').",
     "regions": "regions() is for images, and {fitted}; give Detector(modality='image').",
     "p_map": "p_map() is for images, and {fitted}; give Detector(modality='image').",
     "names": "names() is for images, and {fitted}; give Detector(modality='image').",
@@ -39,6 +51,9 @@ INSTEAD = {
     "tabular": "give Detector(modality='series') for what is of series",
     "series": "see alarm_, events and stream",
     "image": "give Detector(modality='tabular') for what is of tables",
+    "video": "see alarm_, events and stream",
+    "poses": "see alarm_ and events",
+    "multimodal": "see part_scores and explain",
 }
 
 
@@ -49,7 +64,8 @@ class Detector(Settings):
     it alone; see `detect_series.SeriesDetector`. `false_alarm_rate`, `alarm` and `budget` can be changed after `fit`.
 
     Args:
-        modality: What kind of data: "auto", a name, or a `Modality` with settings of its own.
+        modality: What kind of data: "auto", "tabular", "series", "image", "video", "poses", "multimodal", "text", or a
+            `Modality` with settings of its own. "auto" decides by the data; poses are to be said.
         recipe: What is asked of which model: "auto", the name of a recipe, the path of a yaml file, a dict.
         changes: Changes to the recipe, `{"denoisers.learnt.steps": 200}`.
         contamination: The share of anomalies among the rows of `fit`, from 0 to 0.4, or "auto" where it is not known:
@@ -66,7 +82,7 @@ class Detector(Settings):
         seed: Of every random choice.
 
     Attributes:
-        kind_: What was fitted: "tabular", "series" or "image".
+        kind_: What was fitted: "tabular", "series", "image", "video", "poses" or "multimodal".
         inner_: The fitted detector of that kind. What it has learnt can be asked here by the same name.
         model_: The fitted parts that the budget pays for.
         decision_scores_: Scores `(n,)` of the rows that it was fitted on, each as if it had been left out.
@@ -150,7 +166,7 @@ class Detector(Settings):
             Unreadable: examples or normals are none of this kind.
             Misfit: weights are not one for each example, 0 or more; or normals are needed and none were given.
         """
-        inner = self._asked().teach(examples, regions, normals=normals, weights=weights)
+        inner = self._asked("teach").teach(examples, regions, normals=normals, weights=weights)
         return type(self)(**self.get_params(deep=False)).hold(self.kind_, inner)
 
     def decision_function(self, X: Any, **settings: Any) -> Any:
@@ -243,9 +259,9 @@ class Detector(Settings):
         """
         return Path(self._asked().save(path, overwrite=overwrite))
 
-    def events(self, X: Any, **settings: Any) -> "list[Happening]":
-        """Of series: what happened, runs of alarms with their times; see `detect_series.SeriesDetector.events`."""
-        found: list[Happening] = self._asked("events").events(X, **settings)
+    def events(self, X: Any, **settings: Any) -> "list[Happening] | list[Incident]":
+        """Of series, video and poses: what happened, runs of alarms with their times, in video their places too."""
+        found: list[Happening] | list[Incident] = self._asked("events").events(X, **settings)
         return found
 
     def stream(self, **settings: Any) -> "Stream":
@@ -253,9 +269,12 @@ class Detector(Settings):
         found: Stream = self._asked("stream").stream(**settings)
         return found
 
-    def judge(self, X: Any, *, maps: bool = True) -> "Iterator[Verdict]":
-        """Of images: a verdict for each, in bounded memory; what cannot be read is listed among them."""
-        found: Iterator[Verdict] = self._asked("judge").judge(X, maps=maps)
+    def judge(self, X: Any, *, maps: bool = True, **settings: Any) -> "Iterator[Verdict | Seen]":
+        """Of images and video: a verdict for each picture or frame, in bounded memory.
+
+        A picture that cannot be read is listed among them.
+        """
+        found: Iterator[Verdict | Seen] = self._asked("judge").judge(X, maps=maps, **settings)
         return found
 
     def regions(self, X: Any, *, false_alarm_rate: float | None = None) -> "list[list[Region]]":
@@ -271,6 +290,15 @@ class Detector(Settings):
         """Of images: what those that can be read are called, in the order of their scores."""
         found: list[str] = self._asked("names").names(X)
         return found
+
+    def part_scores(self, X: Any) -> dict[str, Scores]:
+        """Of several kinds at once: the score of each part, and of each given the rest, `(n,)`; NaN where missing."""
+        found: dict[str, Scores] = self._asked("part_scores").part_scores(X)
+        return found
+
+    def frame_scores(self, X: Any, **settings: Any) -> Any:
+        """Of poses: a score per frame, the highest of the persons in it."""
+        return self._asked("frame_scores").frame_scores(X, **settings)
 
     def as_sklearn(self) -> "SklearnDetector":
         """The same detector with scikit-learn's sign and labels (-1 anomaly, +1 normal)."""
@@ -318,8 +346,29 @@ def _of_images() -> type:
     return cast(type, ImageDetector)
 
 
+def _of_video() -> type:
+    from anodiff.detect_video import VideoDetector
+
+    return VideoDetector
+
+
+def _of_poses() -> type:
+    from anodiff.detect_poses import PoseDetector
+
+    return PoseDetector
+
+
+def _of_several() -> type:
+    from anodiff.detect_multimodal import MultimodalDetector
+
+    return MultimodalDetector
+
+
 DETECTORS: dict[Kind, Callable[[], type]] = {
     "tabular": lambda: TableDetector,
     "series": _of_series,
     "image": _of_images,
+    "video": _of_video,
+    "poses": _of_poses,
+    "multimodal": _of_several,
 }

@@ -1,7 +1,7 @@
 """The generator: normal data in, anomalies made to order out, each with its region and a verdict. No maths of its own.
 
-Each kind of data has a generator of its own, `generate_tables`, `generate_series`, `generate_images`. The kind is
-decided by the data when it is fitted, and that generator is asked from then on.
+Each kind of data has a generator of its own: `generate_tables`, `generate_series`, `generate_images`, `generate_video`,
+`generate_multimodal`. The kind is decided by the data when it is fitted, and that generator is asked from then on.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +29,8 @@ class Generator(GeneratorSettings):
     what is normal there, at 1 as abnormal as `reach` says. What is outside the region stays as it was.
 
     Args:
-        modality: What kind of data: "auto", "tabular", "series", "image", or a `Modality` with settings of its own.
+        modality: What kind of data: "auto", "tabular", "series", "image", "video", "multimodal", or a `Modality` with
+            settings of its own.
         reach: How far strength 1 is: a p-value, how rarely normal items are as abnormal; "examples" is as far as the
             median of the known anomalies; "auto" is that where there are some, else 0.0001.
         p_value: An item is abnormal enough where normal ones are as odd in its region this rarely, or as rarely as its
@@ -41,7 +42,7 @@ class Generator(GeneratorSettings):
         seed: Of every random choice.
 
     Attributes:
-        kind_: What was fitted: "tabular", "series" or "image".
+        kind_: What was fitted: "tabular", "series", "image", "video" or "multimodal".
         inner_: The fitted generator of that kind.
         kinds_: Kinds of anomalies that it makes, by name; those of the examples among them.
         places_: Kinds of places that it knows, by name.
@@ -81,6 +82,8 @@ class Generator(GeneratorSettings):
         if examples is None and (regions is not None or kinds is not None):
             raise Misfit("regions and kinds are those of examples; give examples= too, or leave them out.")
         kind = kind_of(self.modality, X)
+        if kind not in GENERATORS:
+            raise Misfit(f"nothing is made of {kind}; choose one of {', '.join(GENERATORS)}.")
         if kind != "image" and self.space != "data":
             raise Misfit(f"space is {self.space!r}, which is for images; the data is judged as {kind}: leave it out.")
         inner = GENERATORS[kind]()(**self.get_params(deep=False))
@@ -287,7 +290,25 @@ def _of_images() -> Any:
     return ImageGenerator
 
 
-GENERATORS: dict[Kind, Callable[[], Any]] = {"tabular": _of_tables, "series": _of_series, "image": _of_images}
+def _of_video() -> Any:
+    from anodiff.generate_video import VideoGenerator
+
+    return VideoGenerator
+
+
+def _of_several() -> Any:
+    from anodiff.generate_multimodal import MultimodalGenerator
+
+    return MultimodalGenerator
+
+
+GENERATORS: dict[Kind, Callable[[], Any]] = {
+    "tabular": _of_tables,
+    "series": _of_series,
+    "image": _of_images,
+    "video": _of_video,
+    "multimodal": _of_several,
+}
 
 
 def _number(value: Any) -> bool:

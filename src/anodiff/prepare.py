@@ -9,6 +9,8 @@ from sklearn.base import clone
 
 from anodiff.alarms import sketch_counts, sketch_numbers
 from anodiff.alarms.drift import Sketch
+from anodiff.data.clips import looks_filmed
+from anodiff.data.mixed import looks_mixed
 from anodiff.data.pictured import looks_pictured
 from anodiff.data.timed import looks_timed
 from anodiff.diffusion.fill import conditional_mean
@@ -19,7 +21,9 @@ from anodiff.model import Model
 from anodiff.settings import LEAST_ROWS
 from anodiff.types import Misfit, Refusal, Unreadable
 
-Kind: TypeAlias = Literal["tabular", "series", "image"]
+Kind: TypeAlias = Literal["tabular", "series", "image", "video", "poses", "multimodal"]
+SAID: dict[str, Kind] = {"video": "video", "poses": "poses", "multimodal": "multimodal", "text": "multimodal"}
+"""Kinds that a name, or the attribute `kind` of a modality, says."""
 
 
 def sketch(values: np.ndarray | dict[str, int]) -> Sketch:
@@ -28,7 +32,18 @@ def sketch(values: np.ndarray | dict[str, int]) -> Sketch:
 
 
 def kind_of(given: object, X: object) -> Kind:
-    """What kind of data X is to be judged as."""
+    """What kind of data X is to be judged as: because it is said, or by what it is.
+
+    "auto" takes for video what `looks_filmed` does, and for several kinds at once what `looks_mixed` does. Poses are
+    arrays like others: they are to be said.
+    """
+    said = given if isinstance(given, str) else getattr(given, "kind", None)
+    if said in SAID:
+        return SAID[said]
+    if given == "auto" and looks_filmed(X):
+        return "video"
+    if given == "auto" and looks_mixed(X):
+        return "multimodal"
     if is_images(given, X):
         return "image"
     return "series" if is_series(given, X) else "tabular"
@@ -61,7 +76,8 @@ def chosen_modality(given: str | Modality) -> Modality:
         return cast(Modality, clone(given, safe=False))
     name = "tabular" if given == "auto" else given
     if name not in MODALITIES:
-        raise Misfit(f"modality is {given!r}; choose one of auto, {', '.join(MODALITIES)}, series, image.")
+        known = ", ".join(["auto", *MODALITIES, "series", "image", *SAID])
+        raise Misfit(f"modality is {given!r}; choose one of {known}.")
     return MODALITIES[name]()
 
 

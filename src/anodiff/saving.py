@@ -327,6 +327,24 @@ def _of_images() -> Saved:
     return ImagesConfig, restored
 
 
+def _of_video() -> Saved:
+    from anodiff.saving_video import VideoConfig, restored
+
+    return VideoConfig, restored
+
+
+def _of_poses() -> Saved:
+    from anodiff.saving_poses import PosesConfig, restored
+
+    return PosesConfig, restored
+
+
+def _of_several() -> Saved:
+    from anodiff.saving_multimodal import MultimodalConfig, restored
+
+    return MultimodalConfig, restored
+
+
 def _of_generators() -> Saved:
     from anodiff.saving_generators import GeneratorConfig, restored
 
@@ -337,9 +355,14 @@ KINDS: dict[str, Callable[[], Saved]] = {
     "tabular": _of_tables,
     "series": _of_series,
     "image": _of_images,
+    "video": _of_video,
+    "poses": _of_poses,
+    "multimodal": _of_several,
     "tabular-generator": _of_generators,
     "series-generator": _of_generators,
     "image-generator": _of_generators,
+    "video-generator": _of_generators,
+    "multimodal-generator": _of_generators,
 }
 """What config.json may say of each kind of model, and how it is restored."""
 

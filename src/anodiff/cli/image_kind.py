@@ -73,7 +73,7 @@ def refuse_but_of_images(kind: str, **given: Any) -> None:
     """
     for name, value in given.items():
         if value is not None and value is not False:
+            from anodiff.cli.video_kind import JUDGED
             from anodiff.types import Misfit
 
-            judged = "series" if kind == "series" else "rows of tables"
-            raise Misfit(f"--{name} is for images, and this model judges {judged}; leave it out.")
+            raise Misfit(f"--{name} is for images, and this model judges {JUDGED[kind]}; leave it out.")
