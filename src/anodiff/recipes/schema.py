@@ -88,7 +88,9 @@ class Recipe(Spec):
             if named is not None and named not in self.scores:
                 raise ValueError(f"it names the score {named}, which is not among: {', '.join(self.scores)}")
         if sum(map(bool, (self.views, self.planes, self.cubes, self.poses))) > 1:
-            raise ValueError("it has two of views, of series, planes, of pictures, cubes, of video, and poses; give one of them")
+            raise ValueError(
+                "it has two of views, of series, planes, of pictures, cubes, of video, and poses; give one of them"
+            )
         if self.fusion is not None and (self.views or self.planes or self.cubes or self.poses):
             raise ValueError("it has a fusion, of several kinds of data, which needs no views, planes, cubes or poses")
         fused = {"part", "given", "together"}
@@ -222,7 +224,13 @@ def _entries() -> dict[str, str]:
 @cache
 def _kind(file: str) -> str:
     text = (_folder() / file).read_text(encoding="utf-8")
-    kinds = {"series": "\nviews:", "image": "\nplanes:", "video": "\ncubes:", "poses": "\nposes:", "multimodal": "\nfusion:"}
+    kinds = {
+        "series": "\nviews:",
+        "image": "\nplanes:",
+        "video": "\ncubes:",
+        "poses": "\nposes:",
+        "multimodal": "\nfusion:",
+    }
     return next((kind for kind, section in kinds.items() if section in text), "tabular")
 
 

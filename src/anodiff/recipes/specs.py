@@ -90,8 +90,9 @@ class CubeSpec(Spec):
 
     Frames are taken `every` so many, one behind the other, or their `mean`. Of motion some `channels` are seen, over
     windows of so many cells; of what both are made of, the leading `directions`, each of variance 1. What is usual at a
-    place is taken away if `centred`. Of a cube that is `given` something, what that leads to expect is taken away: the
-    frames before, as many as the `past`, the motion of the moment, or the time of day.
+    place is taken away if `centred`. Cells that move by fewer than `moving` pixels a frame are not looked at. Of a cube
+    that is `given` something, what that leads to expect is taken away: the frames before, as many as the `past`, the
+    motion of the moment, or the time of day.
     """
 
     sees: Literal["motion", "appearance"] = "motion"
@@ -102,6 +103,7 @@ class CubeSpec(Spec):
     windows: Annotated[tuple[Annotated[int, Field(ge=1, le=31)], ...], Field(min_length=1)] = (1,)
     directions: Annotated[int, Field(ge=1, le=4096)] | None = None
     centred: bool = False
+    moving: NonNegativeFloat = 0.0
     given: tuple[Literal["past", "motion", "calendar"], ...] = ()
     past: Annotated[int, Field(ge=1, le=16)] = 3
 
