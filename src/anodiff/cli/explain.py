@@ -8,6 +8,7 @@ from anodiff.cli.image_kind import refuse_of_images
 from anodiff.cli.options import Data, Json, ModelPath, Quiet
 from anodiff.cli.series_kind import refuse
 from anodiff.cli.terminal import Terminal, inert
+from anodiff.cli.video_kind import refuse_poses
 
 if TYPE_CHECKING:
     from anodiff.explain import Explanation
@@ -31,12 +32,26 @@ def explain(
     """Say why the worst rows score as they do: which cells, what was expected, the nearest normal row.
 
     Of series, the worst events: which channels, since when, what was expected. Of images, the worst pictures: where.
+    Of video, the worst events: when and where. Of several kinds at once: which part, and what the others led to expect.
     """
     from anodiff.report.reasons import reasons_for, reasons_for_worst
     from anodiff.saving import load_detector
 
     terminal = Terminal(quiet, json)
     detector = load_detector(model)
+    if detector.kind_ == "video":
+        from anodiff.cli.video_explain import explain_video
+        from anodiff.cli.video_kind import refuse_of_video
+
+        refuse_of_video("explain", row=row)
+        explain_video(detector.inner_, data, top, str(model), terminal)
+        return
+    if detector.kind_ == "multimodal":
+        from anodiff.cli.several_explain import explain_several
+
+        explain_several(detector.inner_, data, top, row, cells, str(model), terminal)
+        return
+    refuse_poses(detector.kind_)
     if detector.kind_ == "image":
         from anodiff.cli.image_explain import explain_images
 

@@ -22,7 +22,9 @@ from anodiff.cli.series_kind import (
     refuse,
     told,
 )
+from anodiff.cli.several_kind import Root
 from anodiff.cli.terminal import Terminal, inert
+from anodiff.cli.video_kind import AskedOfVideo, Fps, PerHour, Stride
 
 if TYPE_CHECKING:
     from anodiff.detect import Detector
@@ -48,7 +50,10 @@ Alarm = Annotated[Rule, typer.Option(help="Count held-out normals, or model thei
 Kinds = Annotated[
     list[str] | None,
     typer.Option(
-        "--kind", metavar="COLUMN=KIND", help="numeric, categorical, boolean, ordinal, datetime; or low,high."
+        "--kind",
+        metavar="COLUMN=KIND",
+        help="numeric, categorical, boolean, ordinal, datetime; or low,high. Of records: image, text, numbers, "
+        "category, series, ignore.",
     ),
 ]
 AsGenerator = Annotated[
@@ -79,18 +84,24 @@ def fit(
     size: Size = None,
     backbone: Backbone = None,
     regions: Regions = None,
+    fps: Fps = None,
+    stride: Stride = None,
+    per_hour: PerHour = None,
+    root: Root = None,
     generator: AsGenerator = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Learn what is normal: from a table of normal rows, from normal series, or from a folder of good pictures."""
+    """Learn what is normal: from normal rows, normal series, a folder of good pictures, video, or records of several
+    kinds.
+    """
     check_place(output, overwrite)
     if data == examples == "-":
         raise typer.BadParameter("stdin can be DATA or --examples, not both; give one of them as a file")
     terminal, asked = Terminal(quiet, json), AskedOfSeries(time, entity, window or [], causal, per_day)
-    pictured = AskedOfImages(size, backbone, regions)
+    pictured, filmed = AskedOfImages(size, backbone, regions), AskedOfVideo(fps, stride, per_hour)
     settings: dict[str, Any] = {
         "recipe": recipe,
         "changes": {name: scalar(text) for name, text in pairs(changes, "--set").items()} or None,
@@ -101,9 +112,11 @@ def fit(
         "max_seconds": max_seconds,
         "seed": seed,
     }
-    found = kind_of_data(data, modality, asked, pictured)
+    found = kind_of_data(data, modality, asked, pictured, filmed)
+    refuse_elsewhere(found, rate=rate, per_hour=per_hour, root=root)
     if generator:
         from anodiff.cli.generator_fit import fit_generator
+        from anodiff.cli.several_kind import modality_of
         from anodiff.modalities.tabular import Tabular
 
         of_rows = {name: kind(text) for name, text in pairs(kinds, "--kind").items()}
@@ -112,9 +125,29 @@ def fit(
             "image": pictured.modality,
             "series": asked.modality,
             "tabular": partial(Tabular, of_rows or None),
+            "video": filmed.modality,
+            "multimodal": partial(modality_of, pairs(kinds, "--kind"), root),
         }
+        if found not in given:
+            raise typer.BadParameter(f"--generator makes nothing of {found}; it knows {', '.join(given)}")
         fit_generator(data, output, given[found](), examples, regions, settings, overwrite, terminal)
         return
+    if found == "video":
+        from anodiff.cli.video_fit import fit_video
+        from anodiff.cli.video_kind import refuse_of_video
+
+        refuse_of_video("fit", kind=kinds, drop=drop, examples=examples)
+        fit_video(data, output, filmed.modality(causal), settings, overwrite, terminal)
+        return
+    if found == "multimodal":
+        from anodiff.cli.several_fit import fit_several
+        from anodiff.cli.several_kind import modality_of, refuse_of_several
+
+        refuse_of_several("fit", drop=drop, examples=examples, budget=budget)
+        fit_several(data, output, modality_of(pairs(kinds, "--kind"), root), settings, overwrite, terminal)
+        return
+    if found == "poses":
+        raise typer.BadParameter("poses are fitted from Python: Detector('poses').fit(tracks)", param_hint="--modality")
     if found == "image":
         from anodiff.cli.image_fit import fit_images
 
@@ -146,6 +179,16 @@ def refuse_of_generators(**given: Any) -> None:
     for name, value in given.items():
         if told(value):
             raise Misfit(f"--{name.replace('_', '-')} is for detectors, and --generator makes none; leave it out.")
+
+
+def refuse_elsewhere(kind: str, rate: float | None, per_hour: float | None, root: Path | None) -> None:
+    """Refuse what only one kind of data has, or what contradicts itself."""
+    from anodiff.types import Misfit
+
+    if rate is not None and per_hour is not None:
+        raise Misfit("give either --rate or --per-hour, not both.")
+    if root is not None and kind != "multimodal":
+        raise Misfit(f"--root is for records of several kinds, and the data is {kind}; leave it out.")
 
 
 def learn(detector: "Detector", data: Any, examples: str | None, drop: list[str], terminal: Terminal) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from anodiff.cli.options import Json, Quiet
 from anodiff.cli.terminal import Terminal, inert
+from anodiff.cli.video_kind import refuse_poses
 
 
 def info(
@@ -48,6 +49,15 @@ def of_model(path: Path) -> dict[str, Any]:
         from anodiff.cli.generator_fit import of_generator
 
         return {"model": str(path), "generator": True, **of_generator(detector)}
+    if detector.kind_ == "video":
+        from anodiff.cli.video_info import of_video_model
+
+        return of_video_model(str(path), detector.inner_)
+    if detector.kind_ == "multimodal":
+        from anodiff.cli.several_info import of_several_model
+
+        return of_several_model(str(path), detector.inner_)
+    refuse_poses(detector.kind_)
     if detector.kind_ == "image":
         from anodiff.cli.image_info import of_image_model
 
@@ -102,6 +112,14 @@ def _model_in_words(facts: dict[str, Any]) -> list[Any]:
         from anodiff.cli.series_info import in_words
 
         return in_words(facts)
+    if facts.get("modality") == "video":
+        from anodiff.cli.video_info import in_words as of_video_in_words
+
+        return of_video_in_words(facts)
+    if facts.get("modality") == "multimodal":
+        from anodiff.cli.several_info import in_words as of_several_in_words
+
+        return of_several_in_words(facts)
     from rich.table import Table
 
     from anodiff.report.citing import works

@@ -12,6 +12,7 @@ from anodiff.cli.options import Data, Json, ModelPath, Overwrite, Quiet, Rule
 from anodiff.cli.series_kind import Causal, PerDay, refuse, refuse_for_rows
 from anodiff.cli.series_rate import with_settings
 from anodiff.cli.terminal import Terminal, inert
+from anodiff.cli.video_kind import Film, PerHour, refuse_but_of_video, refuse_of_video, refuse_poses
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,13 +45,16 @@ def score(
     raw: Raw = False,
     causal: Causal = False,
     per_day: PerDay = None,
+    per_hour: PerHour = None,
+    film: Film = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Score rows and raise alarms, in memory that does not grow with the rows (of tables). Rows count from 0.
 
-    Of images DATA is a folder or a file: the output has a row per picture, with its strongest region.
+    Of images DATA is a folder or a file: the output has a row per picture, with its strongest region. Of video it has a
+    row per frame, with the number of its event; of several kinds at once a row per record, with what each part says.
     """
     terminal = Terminal(quiet, json, data_on_stdout=output == "-")
     check_asked(output, rate, fdr, json, overwrite)
@@ -63,6 +67,24 @@ def score(
 
     detector = load_detector(model)
     asked = {"false_alarm_rate": rate, "alarm": alarm, "budget": budget}
+    if detector.kind_ == "video":
+        from anodiff.cli.video_rate import with_rate
+        from anodiff.cli.video_score import score_video
+
+        refuse_of_video("score", fdr=fdr, keep=keep, map=map, maps=maps, raw=raw, per_day=per_day)
+        inner = with_rate(detector.inner_, per_hour, asked)
+        score_video(inner, data, output, causal or None, film, overwrite, str(model), terminal)
+        return
+    refuse_but_of_video(detector.kind_, per_hour=per_hour, film=film)
+    if detector.kind_ == "multimodal":
+        from anodiff.cli.several_kind import refuse_of_several
+        from anodiff.cli.several_score import score_several
+
+        refuse_of_several("score", keep=keep, maps=maps, raw=raw, causal=causal, per_day=per_day)
+        inner = with_asked(detector.inner_, asked)
+        score_several(inner, data, output, fdr, map, overwrite, str(model), terminal)
+        return
+    refuse_poses(detector.kind_)
     if detector.kind_ == "image":
         from anodiff.cli.image_maps import map_folder
         from anodiff.cli.image_score import score_images

@@ -88,6 +88,14 @@ def refuse_of(kind: str, this: str, command: str, given: dict[str, Any]) -> None
             raise Misfit(f"--{name.replace('_', '-')} of {command} is not for {kind}, and {this}; leave it out.")
 
 
+def refuse_poses(kind: str) -> None:
+    """Poses are judged from Python alone."""
+    if kind == "poses":
+        from anodiff.types import Misfit
+
+        raise Misfit("this model judges poses, which are arrays; use anodiff.load(...) from Python.")
+
+
 JUDGED = {
     "tabular": "rows of tables",
     "series": "series",
