@@ -38,6 +38,8 @@ def from_file(path: Path) -> Raw:
     suffix = path.suffix.lower()
     if suffix not in (*LINES, ".json"):
         return from_table(read(path))
+    if path.is_dir():
+        raise Unreadable(f"{path} is a folder; give the file of records in it.")
     if not path.is_file():
         raise Unreadable(f"there is no file {path}; check the path.")
     found = _lines(path) if suffix in LINES else _array(path)

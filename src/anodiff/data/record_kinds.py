@@ -56,7 +56,7 @@ def kind_of(name: str, cells: Sequence[Any]) -> tuple[str, str]:
 
 def _kind_of(name: str, there: list[Any]) -> tuple[str, str]:
     counts = Counter(form_of(cell) for cell in there)
-    if set(counts) <= {"picture", "path"}:
+    if set(counts) <= {"picture", "path", "word"} and set(counts) != {"word"}:
         return "image", ""
     form = "word" if set(counts) == {"word", "number"} else counts.most_common(1)[0][0]
     if form in UNREAD:

@@ -3,16 +3,17 @@ r"""Templates of log lines: what lines say alike, and where they differ,
 .. math:: \text{"job 17 done in 3 s"} \to \text{"job <num> done in <num> s"} .
 
 What looks like a parameter is masked (addresses, paths, hex, identifiers, numbers). Masked lines of one length and one
-beginning are then gathered by the share of their words that agree, in a tree of fixed depth: He, Zhu, Zheng and Lyu,
+first word are then gathered by the share of their words that agree, in a tree of fixed depth: He, Zhu, Zheng and Lyu,
 "Drain: An online log parsing approach with fixed depth tree", 2017. Unlike there, the order of the lines makes no
-difference, and a place where few words take turns ("opened", "closed") is no parameter: such a group is parted by it.
+difference, and a place where few words take turns ("opened", "closed") is no parameter: a group is parted by it.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from operator import eq
+from typing import Self
 
 from anodiff.types import JSON, BadModel
 
@@ -34,8 +35,6 @@ MASKS = (
 PATTERNS = tuple((mask, re.compile(pattern)) for mask, pattern in MASKS)
 LONGEST = 200
 """Words of a line that are looked at."""
-BEGINNING = 2
-"""Words that the lines of a group begin with alike, unless they are masked."""
 ALIKE = 0.5
 """Share of words that agree from which on two lines are of one group."""
 TURNS = 5
@@ -144,10 +143,9 @@ Group = list[tuple[tuple[str, ...], int]]
 
 def _gathered(lines: Sequence[tuple[tuple[str, ...], int]]) -> Iterator[Group]:
     """Groups of lines that are like the first of the group."""
-    tree: dict[Any, list[Group]] = {}
+    tree: dict[tuple[int, tuple[str, ...]], list[Group]] = {}
     for words, count in lines:
-        beginning = tuple("" if "<" in word else word for word in words[:BEGINNING])
-        leaf = tree.setdefault((len(words), beginning), [])
+        leaf = tree.setdefault((len(words), words[:1]), [])
         best = max(leaf, key=lambda group: _agreement(group[0][0], words), default=None)
         if best is None or _agreement(best[0][0], words) < ALIKE:
             leaf.append([(words, count)])
@@ -158,17 +156,15 @@ def _gathered(lines: Sequence[tuple[tuple[str, ...], int]]) -> Iterator[Group]:
 
 
 def _agreement(first: tuple[str, ...], second: tuple[str, ...]) -> float:
-    return sum(a == b for a, b in zip(first, second, strict=True)) / max(1, len(first))
+    return float(sum(map(eq, first, second)) / max(1, len(first)))
 
 
 def _parted(group: Group) -> Iterator[Group]:
     """A group, parted wherever few words take turns."""
     for place in range(len(group[0][0])):
-        turns = Counter[str]()
-        for words, count in group:
-            turns[words[place]] += count
-        if 1 < len(turns) <= TURNS and min(turns.values()) > 1:
-            for word in sorted(turns):
+        turns = sorted({words[place] for words, _ in group})
+        if 1 < len(turns) <= TURNS:
+            for word in turns:
                 yield from _parted([each for each in group if each[0][place] == word])
             return
     yield group

@@ -73,11 +73,11 @@ class Text(BaseEstimator):
 
         Every distinct text is encoded once. Of long texts head and tail count.
         """
-        given = _checked(texts)
+        fitted, given = self._fitted, _checked(texts)
         distinct = {text: i for i, text in enumerate(dict.fromkeys(given))}
         if not distinct:
             return np.zeros((0, self.width), np.float32)
-        said = [self._said(text) for text in distinct]
+        said = [fitted._said(text) for text in distinct]
         once = {text: i for i, text in enumerate(dict.fromkeys(said))}
         vectors = self._encoder(list(once))[[once[text] for text in said]]
         if self.templates:
@@ -137,6 +137,8 @@ class Text(BaseEstimator):
             text.lengths_ = mean, spread
             text.probe_ = np.asarray(arrays["probe"], np.float32)
             text.encode_ = Hashed.restore(arrays) if text.name_ == HASHED else None
+            if text.encode_ is not None and not _alike(text.encode_([PROBE])[0], text.probe_):
+                raise ValueError("texts are hashed otherwise than at fit")
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise BadModel(
                 f"the text encoding is damaged ({type(error).__name__}: {error}); save the model again."
@@ -167,7 +169,7 @@ class Text(BaseEstimator):
         if fitted.encode_ is None:
             encode = sentences(fitted.name_, self.hub)
             probe = encode([PROBE])[0]
-            if probe.shape != fitted.probe_.shape or np.abs(probe - fitted.probe_).max() > SAME:
+            if not _alike(probe, fitted.probe_):
                 raise BadModel(f"text encoder {fitted.name_!r} is another one than at fit; give that, or fit again.")
             fitted.encode_ = encode
         return fitted.encode_
@@ -186,9 +188,8 @@ class Text(BaseEstimator):
 
     def _said(self, text: str) -> str:
         """What of a text is encoded: of a log line its template."""
-        if self.templates_ is None:
-            return text
-        return self.templates_.template_of(text) or " ".join(words_of(text))
+        learnt = self.templates_
+        return text if learnt is None else learnt.template_of(text) or " ".join(words_of(text))
 
     def _features(self, text: str) -> list[float]:
         learnt = self._learnt
@@ -199,6 +200,10 @@ class Text(BaseEstimator):
         mean, spread = self.lengths_
         length = abs(np.log1p(len(words_of(text))) - mean) / spread
         return [float(not found.seen), float(rare), 1 - found.agreement, float(min(length, 4.0) / 4)]
+
+
+def _alike(probe: np.ndarray, saved: np.ndarray) -> bool:
+    return probe.shape == saved.shape and bool(np.abs(probe - saved).max() <= SAME)
 
 
 def _checked(texts: Sequence[str]) -> list[str]:

@@ -87,8 +87,8 @@ def sentences(name: str, hub: bool = False) -> Sentences:
     Raises:
         Misfit: a package is missing, or there is no such model.
     """
-    transformers = _library()
-    path = str(importlib.import_module(PACKAGE).get_model_path()) if name == MINILM else name
+    transformers = _package("transformers")
+    path = str(_package(PACKAGE).get_model_path()) if name == MINILM else name
     asked = {"local_files_only": not hub or name == MINILM}
     try:
         with quiet(transformers):
@@ -102,12 +102,11 @@ def sentences(name: str, hub: bool = False) -> Sentences:
     return Sentences(tokenizer, getattr(part, "text_model", part))
 
 
-def _library() -> Any:
+def _package(name: str) -> Any:
     try:
-        importlib.import_module(PACKAGE)
-        return importlib.import_module("transformers")
-    except ImportError as missing:
-        raise Misfit(f"text encoders need {missing.name}, which is not installed; {EXTRA}.") from None
+        return importlib.import_module(name)
+    except ImportError:
+        raise Misfit(f"text encoders need {name}, which is not installed; {EXTRA}.") from None
 
 
 def _batches(pieces: Sequence[tuple[int, tuple[int, ...]]]) -> Iterator[tuple[list[int], torch.Tensor]]:
