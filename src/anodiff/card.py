@@ -1,5 +1,6 @@
 """The model card: what a saved model is, for the person who finds the folder."""
 
+from anodiff.footage import Footage
 from anodiff.gallery import Gallery
 from anodiff.model import Model
 from anodiff.recipes.schema import bibtex
@@ -122,6 +123,53 @@ def image_card(model: Gallery, statement: str) -> str:
 
 {statement}
 They hold for pictures that come from where the training pictures came from: the same camera, light and parts. When that
+changes, fit again.
+
+## Load
+
+```python
+import anodiff
+detector = anodiff.load("this folder")
+```
+
+## References
+
+```bibtex
+{bibtex(recipe.cite)}
+```
+"""
+
+
+def video_card(model: Footage, statement: str) -> str:
+    """The card of a model of video."""
+    facts, recipe = model.facts, model.recipe
+    parts = "\n".join(
+        f"- {name}: {score.use} of {score.of or _own(score.use)}, weight {score.weight:.3g}"
+        for name, score in recipe.scores.items()
+        if name in model.members
+    )
+    (seen,) = facts["columns"]
+    height, width = seen["size"]
+    rate = "an unknown number of" if seen["rate"] is None else f"{seen['rate']:.3g}"
+    return f"""# An anodiff detector of video
+
+{recipe.about}
+
+- recipe: {recipe.name}, anodiff {__version__}
+- learnt from {facts["rows_fitted"]:,} of {facts["rows_seen"]:,} frames of {facts["clips"]:,} clips in
+  {facts["seconds"]:.1f} s; {len(facts["unread"])} clips could not be read
+- frames are looked at in {width} x {height} pixels, {seen["grid"]} cells, every {seen["stride"]}; there were
+  {rate} a second
+- seen: {", ".join(seen["sees"])}; cameras: {", ".join(seen["cameras"]) or "not told apart"}
+- higher scores are more anomalous; one score and one map per frame
+- evaluations per cell: {model.nfe}
+
+{parts}
+
+## Alarms
+
+{statement}
+They hold for video that comes from where the training clips came from: the same camera, light and time. When that
 changes, fit again.
 
 ## Load

@@ -2,8 +2,8 @@ r"""Space-time cubes: what is known of a cell over the last few frames, in coord
 
 .. math:: x = \Lambda^{-1/2} V^\top \big( [f_t, f_{t-1}, \dots] - \mu_p - B^\top c \big) ,
 
-f the channels of a frame and :math:`\mu_p` what is usual at the place, if that is taken away. c is what is given: frames
-before, the motion, the time of day. :math:`\mu + B^\top c` is the mean of the joint Gaussian of both given c, and x what c
+f the channels of a frame and :math:`\mu_p` what is usual at the place, if that is taken away. c is given: frames
+before, the motion, the time of day. :math:`\mu + B^\top c` is the mean, given c, of the joint Gaussian, and x what c
 does not explain; a denoiser of x that is told c is a denoiser of the frame given it.
 """
 

@@ -192,6 +192,10 @@ class Video(BaseEstimator):
         for frame in clip.frames(self.stride):
             yield eye.look(frame)
 
+    def blank(self, frame: np.ndarray) -> Look:
+        """A frame as if it were the first of a clip of no known camera."""
+        return Eye(self, 0).look(Frame(0, 0.0, frame))
+
     def doubts(self, clip: Clip, size: tuple[int, int]) -> list[str]:
         """What is to be said of a clip of frames of that size, beside those of fit."""
         notes = []
