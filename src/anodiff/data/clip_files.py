@@ -114,10 +114,10 @@ def in_words() -> Iterator[None]:
         raise Unreadable(f"it cannot be opened ({error.strerror}); check the path.") from None
 
 
-def container_of(file: Any, **settings: Any) -> Any:
-    """A stream of bytes as PyAV's container, in one of `FORMATS`."""
+def container_of(file: Any, kind: str | None = None, **settings: str) -> Any:
+    """A stream of bytes as PyAV's container, in the format of that `kind`, or in the one of `FORMATS` that it is in."""
     bounds = {"format_whitelist": ",".join(FORMATS), "max_pixels": str(MOST_PIXELS)}
-    return pyav().open(file, mode="r", options=bounds | settings, metadata_errors="replace")
+    return pyav().open(file, mode="r", format=kind, options=bounds | settings, metadata_errors="replace")
 
 
 def picture_stream(container: Any) -> Any:

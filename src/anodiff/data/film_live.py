@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from anodiff.data.clip_files import container_of, decoded, in_words, picture_stream, rate_of
 from anodiff.data.clip_folders import counted, picture
@@ -26,8 +26,11 @@ TRIES = 3
 """Looks at a file that cannot be read, before it is given up."""
 POLL = 0.5
 """Seconds between questions whether to stop, while no byte comes."""
-LATENCY = {"analyzeduration": "1000000", "probesize": str(1 << 20)}
+LOOK = {"analyzeduration": "1000000", "probesize": str(1 << 20)}
 """Microseconds and bytes of a stream that are looked at before its first frame is given."""
+GLANCE = {"fpsprobesize": "0", "probesize": "32"}
+"""The same where the stream is known to be bare jpeg pictures, which say nothing of time."""
+JPEG = b"\xff\xd8\xff"
 
 
 @dataclass(eq=False)
@@ -55,7 +58,7 @@ class FilmStream:
             Unreadable: it holds no video.
         """
         given = check_rate(self.rate)
-        with in_words(), container_of(_Bytes(self.file, self.idle, self.stop), **LATENCY) as container:
+        with in_words(), self._opened() as container:
             self.rate = given or rate_of(container, picture_stream(container))
             for frame in developed(
                 "stream", decoded(container, given), 1, self.tell, lambda each: self.tell(str(each))
@@ -64,15 +67,32 @@ class FilmStream:
                 if self.stop():
                     return
 
+    def _opened(self) -> Any:
+        arriving = _Bytes(self.file, self.idle, self.stop)
+        if arriving.starts_with(JPEG):
+            return container_of(arriving, "mjpeg", **GLANCE)
+        return container_of(arriving, **LOOK)
+
 
 class _Bytes:
     """What a decoder reads of a file: what is there, or nothing more once it has been idle for too long."""
 
     def __init__(self, file: IO[bytes], idle: float | None, stop: Callable[[], bool]) -> None:
         self.file, self.idle, self.stop = file, idle, stop
-        self.number, self.over = _number(file), False
+        self.number, self.over, self.held = _number(file), False, b""
+
+    def starts_with(self, mark: bytes) -> bool:
+        """Whether the first bytes are these; they are read again later."""
+        while len(self.held) < len(mark) and (more := self._next(len(mark))):
+            self.held += more
+        return self.held.startswith(mark)
 
     def read(self, size: int) -> bytes:
+        """What is there, or nothing at the end; for PyAV."""
+        held, self.held = self.held[:size], self.held[size:]
+        return held or self._next(size)
+
+    def _next(self, size: int) -> bytes:
         if self.number is None or self.over:
             return b"" if self.over or self.stop() else self.file.read(size)
         waited = 0.0
