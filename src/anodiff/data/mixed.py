@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 LOOKED_AT = 50
-LINES = {".jsonl", ".ndjson"}
+LINES = {".jsonl", ".ndjson", ".json-lines", ".jsonlines"}
 
 
 def looks_mixed(source: Any) -> bool:
