@@ -1,12 +1,14 @@
 """How a denoiser of normal data tells abnormal from normal; one mechanism, one file."""
 
 from anodiff.scores.base import AnomalyScore
+from anodiff.scores.closest import Closest
 from anodiff.scores.cold import ColdResidual, ColdWalk
 from anodiff.scores.combine import Hybrid
 from anodiff.scores.departure import Departure
 from anodiff.scores.dynamic import Dynamic
 from anodiff.scores.guided import Guided
 from anodiff.scores.implicit import Implicit
+from anodiff.scores.improbable import Improbable
 from anodiff.scores.imputation import Imputation
 from anodiff.scores.leaning import Leaning
 from anodiff.scores.likelihood import DenoisingBound, FlowLikelihood
@@ -22,6 +24,8 @@ SCORES: dict[str, type[AnomalyScore]] = {
     "residual": Residual,
     "reconstruction": Reconstruction,
     "likelihood": FlowLikelihood,
+    "improbable": Improbable,
+    "closest": Closest,
     "bound": DenoisingBound,
     "stein": SteinNorm,
     "categorical_time": CategoricalTime,

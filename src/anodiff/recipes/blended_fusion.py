@@ -1,0 +1,114 @@
+r"""From what is said of parts to one score, for the records that have the parts of one pattern.
+
+Every answer is first told as its surprise :math:`u_e`, nats of tail probability among normal records that the model had
+not seen, with the same parts hidden. Then
+
+.. math:: \text{late:} \; \log \sum_e w_e e^{u_e}, \qquad \text{dynamic:} \; \sum_e w_e(u) \, u_e, \qquad
+          \text{early:} \; u_\text{together} ,
+
+the first being the harmonic mean of p-values, which holds however they depend on each other (Wilson, "The harmonic mean
+p-value for combining dependent tests", 2019). What comes of it is told as a surprise again, so that scores of records
+with other parts missing mean the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from anodiff.alarms.surprise import Surprise
+from anodiff.recipes.blended import Asked, Heard, Pattern
+from anodiff.recipes.schema import Recipe
+from anodiff.types import Scores
+
+LEAST = 1e-3
+"""A weight below this share of the largest is none."""
+CHANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Fused:
+    """How answers on records with the parts of one pattern become scores.
+
+    Attributes:
+        pattern: The parts that are there.
+        use: The fusion.
+        scales: Of each question; None where it does not fit or is not heard.
+        weights: Of each question `(questions,)`, which add up to 1; 0 where it is not heard.
+        total: The scale of what they come to.
+    """
+
+    pattern: Pattern
+    use: str
+    scales: Sequence[Surprise | None]
+    weights: np.ndarray
+    total: Surprise
+
+    def surprises(self, said: np.ndarray) -> np.ndarray:
+        """Answers `(n, questions)` in nats; NaN where a question is not heard."""
+        found = np.full(said.shape, np.nan)
+        for k, scale in enumerate(self.scales):
+            if scale is not None:
+                found[:, k] = scale(said[:, k])
+        return found
+
+    def shares(self, nats: np.ndarray) -> np.ndarray:
+        """What each question adds to what surprises `(n, questions)` come to, as a share of it."""
+        parts = self.weights * powers(nats, self.use)
+        return np.asarray(parts / parts.sum(1, keepdims=True))
+
+    def scores(self, said: np.ndarray) -> Scores:
+        """Scores `(n,)` of answers."""
+        return np.asarray(self.total(combined(self.surprises(said), self.weights, self.use)))
+
+    def parts(self, said: np.ndarray) -> np.ndarray:
+        """What each question adds to the scores `(n, questions)`; rows add up to them."""
+        nats = self.surprises(said)
+        return self.shares(nats) * self.total(combined(nats, self.weights, self.use))[:, None]
+
+
+def powers(nats: np.ndarray, use: str) -> np.ndarray:
+    """Surprises as they are summed: 1/p by the late fusion, themselves by the others; 0 where there are none."""
+    there = np.nan_to_num(nats)
+    if use != "late":
+        return np.where(np.isnan(nats), 0.0, there)
+    highest = there.max(1, keepdims=True)
+    return np.where(np.isnan(nats), 0.0, np.exp(there - highest))
+
+
+def combined(nats: np.ndarray, weights: np.ndarray, use: str) -> Scores:
+    """What surprises `(n, questions)` come to, `(n,)`."""
+    summed = (weights * powers(nats, use)).sum(1)
+    if use != "late":
+        return np.asarray(summed)
+    return np.asarray(np.log(summed) + np.nan_to_num(nats).max(1))
+
+
+def fuse(recipe: Recipe, asked: Sequence[Asked], pattern: Pattern, heard: Heard, use: str) -> Fused:
+    """How answers of one pattern become scores, from those on normal records that the model had not seen."""
+    weights = weighed(recipe, asked, pattern, heard.told, use)
+    scales = [
+        Surprise().fit(heard.said[:, k]) if weight > 0 else None for k, weight in enumerate(weights)
+    ]
+    blank = Fused(pattern, use, scales, weights, Surprise())
+    return Fused(
+        pattern, use, scales, weights, Surprise().fit(combined(blank.surprises(heard.said), weights, use))
+    )
+
+
+def weighed(recipe: Recipe, asked: Sequence[Asked], pattern: Pattern, told: np.ndarray, use: str) -> np.ndarray:
+    """The weight of each question `(questions,)`: the recipe's, and of what is said given the rest how well it tells."""
+    found = np.array([recipe.scores[each.score].weight if each.fits(pattern) else 0.0 for each in asked])
+    reads = np.array([each.read for each in asked])
+    if use == "early" and (found[reads == "together"] > 0).any():
+        found[reads != "together"] = 0
+    else:
+        found[reads == "together"] *= float(use == "auto" or not (found[reads != "together"] > 0).any())
+    given = reads == "given"
+    if use != "early" and given.any():
+        worth = np.clip(2 * (np.nan_to_num(told, nan=CHANCE) - CHANCE), 0, 1)
+        found[given] *= worth[given]
+    if not (found > 0).any():
+        found = np.array([float(each.fits(pattern)) for each in asked])
+    found[found < LEAST * found.max()] = 0
+    return np.asarray(found / found.sum())
