@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def with_rate(detector: "VideoDetector", per_hour: float | None, asked: dict[str, Any]) -> "VideoDetector":
-    """The detector with the settings that were asked for: `false_alarm_rate`, or `per_hour` in its place, and others."""
+    """The detector with the settings that were asked for: `false_alarm_rate`, or `per_hour` instead, and others."""
     from anodiff.settings import check_settings
     from anodiff.types import Misfit
 

@@ -141,8 +141,8 @@ def in_words(facts: dict[str, Any], model: str, data: str) -> list[str]:
 
     rate, frames, events = facts["rule"]["false_alarm_rate"], facts["frames"], facts["events"]
     lines = [
-        f"[bold]{counted(len(events), 'event')}[/] in {counted(frames, 'frame')}; about {about(rate * frames)} would be "
-        f"expected if every frame were normal ({rate:.3g} per frame)."
+        f"[bold]{counted(len(events), 'event')}[/] in {counted(frames, 'frame')}; about {about(rate * frames)} would "
+        f"be expected if every frame were normal ({rate:.3g} per frame)."
     ]
     lines += [event_in_words(events[number - 1]) for number in facts["worst"]]
     lines += [f"Written: {inert(facts['output'])}"] if facts["output"] not in (None, "-") else []
@@ -156,8 +156,8 @@ def event_in_words(event: dict[str, Any]) -> str:
     going = ", not over" if event["open"] else ""
     return (
         f"Event {event['number']}: {inert(event['clip'])}, frames {event['start']:,} to {event['end'] - 1:,} "
-        f"({clock(event['start_time'])} to {clock(event['end_time'])}{going}), columns {left} to {right - 1}, rows {top} "
-        f"to {bottom - 1} (peak {event['score']:.4g}, p {event['p_value']:.2g})."
+        f"({clock(event['start_time'])} to {clock(event['end_time'])}{going}), columns {left} to {right - 1}, rows "
+        f"{top} to {bottom - 1} (peak {event['score']:.4g}, p {event['p_value']:.2g})."
     )
 
 
