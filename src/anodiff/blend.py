@@ -55,7 +55,7 @@ class Blend:
 
     @cached_property
     def evidences(self) -> list[str]:
-        """What the score is made of: parts, parts given the rest, all together; those that are heard for some record."""
+        """What the score is made of: parts, parts given the rest, all together; those that are ever heard."""
         heard = np.any([fused.weights > 0 for fused in self.fused.values()], axis=0)
         return list(dict.fromkeys(self.label(each) for each, weight in zip(self.asked, heard, strict=True) if weight))
 

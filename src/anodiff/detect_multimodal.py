@@ -18,10 +18,9 @@ from anodiff.calibration import Counted, tail_of
 from anodiff.data.records import Records, Unread
 from anodiff.modalities.base import Encoded
 from anodiff.modalities.multimodal import Multimodal
-from anodiff.recipes.blended import Heard, Pattern
+from anodiff.recipes.blended import Grown, Heard, Pattern
 from anodiff.recipes.blended_kept import Kept
 from anodiff.recipes.blended_learn import fused_of, learn_blended, own_scores, use_of
-from anodiff.recipes.blended import Grown
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.schema import Recipe, bibtex, recipe
 from anodiff.settings import Settings, check_settings
@@ -160,9 +159,7 @@ class MultimodalDetector(Settings):
         grown = Grown(blend.model, list(blend.asked), heard)
         fused = fused_of(blend.recipe, grown, use_of(blend.recipe, blend.modality))
         own = {pattern: each for pattern, each in heard.items() if each is not self.held_.left_out[pattern]}
-        self._finish(
-            replace(self.held_, whole=replace(blend, fused=fused), held_out=own, held_present=present)
-        )
+        self._finish(replace(self.held_, whole=replace(blend, fused=fused), held_out=own, held_present=present))
         return self
 
     def decision_function(self, X: Any) -> Scores:
@@ -332,7 +329,9 @@ class MultimodalDetector(Settings):
         check_is_fitted(self, "whole_")
         encoded, found = self.whole_.modality.look(X)
         bare = int((~found.present.any(1)).sum())
-        said = [f"{bare} of {len(found)} records have no part that can be read; they score 0, p-value 1."] if bare else []
+        said = (
+            [f"{bare} of {len(found)} records have no part that can be read; they score 0, p-value 1."] if bare else []
+        )
         for note in [*found.notes, *unread_in_words(found.unread), *said]:
             warnings.warn(note, UserWarning, stacklevel=3)
         return encoded, found

@@ -1,9 +1,9 @@
 r"""Items that consist of parts, `x` `(B, D)` cut into P pieces: one part alone, one given others, several together.
 
-A part that is not there is marginalised, not filled. The Gaussian does so in closed form, with others R known within s:
+A part that is not there is marginalised, not filled. The Gaussian does so in closed form,
 
 .. math:: p \mid R \sim \mathcal{N}\big(\mu_p + G (x_R - \mu_R), \; C_{pp} - G\, C_{Rp}\big), \qquad
-          G = C_{pR} (C_{RR} + s^2 I)^{-1} .
+          G = C_{pR} C_{RR}^{-1} .
 
 The training rows do by their likeness: row i counts for part p as far as its other parts resemble those that are told,
 
@@ -20,11 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from anodiff.diffusion.denoise import Denoiser, Posterior
-from anodiff.diffusion.fill import fit_incomplete
 from anodiff.diffusion.gaussian import Gaussian
 from anodiff.diffusion.guide import Around
 from anodiff.diffusion.noise import Schedule, expand
 from anodiff.types import Batch, PerItem, Times
+
+LEAST = 1e-2
 
 
 class Parts(nn.Module):
@@ -61,25 +62,36 @@ class GaussianParts(Parts):
     Args:
         gaussian: Of items of D cells.
         widths: Cells of each part.
-        ridge: s^2, the variance within which told parts are known.
     """
 
-    def __init__(self, gaussian: Gaussian, widths: Sequence[int], ridge: float = 0.1) -> None:
+    def __init__(self, gaussian: Gaussian, widths: Sequence[int]) -> None:
         super().__init__(widths, gaussian.schedule)
         self.gaussian = gaussian
-        self.ridge = ridge
 
     @classmethod
-    def fit(cls, x: Batch, known: Tensor, widths: Sequence[int], schedule: Schedule, ridge: float = 0.1) -> Self:
-        """Of items `x` `(n, D)` of which some cells are not `known` `(n, D)`."""
-        return cls(fit_incomplete(x.double(), known, schedule)[0], widths, ridge)
+    def fit(cls, x: Batch, present: Tensor, widths: Sequence[int], schedule: Schedule, apart: float = 0.5) -> Self:
+        """Of items `x` `(n, D)` of which some parts are not `present` `(n, P)`.
+
+        Two parts are related by the items that have both; what they share is shrunk by `apart`, since so many more
+        numbers tell of it than of one part, and no direction has less than `LEAST` of the mean variance.
+        """
+        cells = present.repeat_interleave(torch.tensor(widths), 1).to(x.dtype)
+        count = cells.sum(0).clamp(min=1)
+        mean = (x * cells).sum(0).double() / count.double()
+        away = ((x.double() - mean) * cells).double()
+        both = cells.double().T @ cells.double()
+        covariance = away.T @ away / both.clamp(min=1)
+        owner = torch.arange(len(widths)).repeat_interleave(torch.tensor(widths))
+        covariance = torch.where(owner[:, None] == owner, covariance, (1 - apart) * covariance)
+        values, vectors = torch.linalg.eigh(covariance)
+        values = values.clamp(min=LEAST * float(values.mean().clamp(min=1e-9)))
+        return cls(Gaussian.spectral(mean, values, vectors, values.new_tensor(0.0), schedule), widths)
 
     def given(self, part: int, x: Batch, told: Sequence[int]) -> Denoiser:
         own, rest = self.cells([part]), self.cells(told)
         covariance, mean = self._covariance(), self.gaussian.mean.double()
         across = covariance[rest][:, own]
-        inside = covariance[rest][:, rest] + self.ridge * torch.eye(len(rest)).double()
-        gain = torch.linalg.solve(inside, across)
+        gain = torch.linalg.solve(covariance[rest][:, rest], across)
         left = covariance[own][:, own] - across.T @ gain
         offset = (x[:, rest].double() - mean[rest]) @ gain
         return Moved(Gaussian(mean[own], (left + left.T) / 2, self.schedule), offset)
@@ -90,8 +102,8 @@ class GaussianParts(Parts):
 
     def _covariance(self) -> Tensor:
         of = self.gaussian
-        values, vectors, rest = (v.double() for v in (of.values, of.vectors, of.rest))
-        return (vectors * (values - rest)) @ vectors.T + rest * torch.eye(len(vectors)).double()
+        values, vectors = of.values.double(), of.vectors.double()
+        return (vectors * values) @ vectors.T
 
 
 class RowParts(Parts):

@@ -162,9 +162,7 @@ class Multimodal(Modality, BaseEstimator):
         """Means and standard deviations, and what the parts have learnt, named by place: "0.key"."""
         own = {"mean": self._fitted.mean_, "std": self.std_}
         of_parts = (
-            (f"{i}.{key}", value)
-            for i, part in enumerate(self.parts_.values())
-            for key, value in part.arrays().items()
+            (f"{i}.{key}", value) for i, part in enumerate(self.parts_.values()) for key, value in part.arrays().items()
         )
         return own | dict(of_parts)
 

@@ -21,12 +21,12 @@ from torch import Tensor
 from anodiff.diffusion.parted import GaussianParts, Parts, RowParts
 from anodiff.metrics.ranking import auroc
 from anodiff.recipes.blended_latents import Latents
-from anodiff.recipes.build import question, references, schedule
+from anodiff.recipes.build import question, references, revive_gaussian, schedule
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.specs import EmpiricalSpec, FusionSpec, GaussianSpec
 from anodiff.scores.base import AnomalyScore
 from anodiff.training import Step
-from anodiff.types import Misfit
+from anodiff.types import BadModel, Misfit
 
 Pattern = tuple[int, ...]
 """The parts that are there, by place."""
@@ -65,7 +65,7 @@ def asked_of(recipe: Recipe, parts: int) -> list[Asked]:
 
 
 def patterns_of(present: np.ndarray) -> list[Pattern]:
-    """The patterns that are calibrated: all of few parts; else those of fit `(n, P)`, of one part, and of all but one."""
+    """The patterns that are calibrated: all of few parts; else those of fit `(n, P)`, single parts, and all but one."""
     count = present.shape[1]
     if count <= FEW_PARTS:
         sizes = range(1, count + 1)
@@ -183,11 +183,10 @@ def grow_blended(recipe: Recipe, seen: Seen, seed: int) -> Generator[Step, None,
         for fold in folds
     ]
     models = []
-    losses: list[float] = []
+    whole = yield from fitted(recipe, seen, seen.kept, seed)
     for number, (rest, _) in enumerate(turns):
         yield Step(number, len(turns) + 1, 0.0)
-        models.append((yield from fitted(recipe, seen, rest, seed, losses)))
-    whole = yield from fitted(recipe, seen, seen.kept, seed, losses)
+        models.append((yield from fitted(recipe, seen, rest, seed, whole.latents.widths)))
     heard = {
         pattern: _heard(asked, pattern, seen, [(m, out) for m, (_, out) in zip(models, turns, strict=True)], seed)
         for pattern in patterns_of(seen.present)
@@ -196,16 +195,16 @@ def grow_blended(recipe: Recipe, seen: Seen, seed: int) -> Generator[Step, None,
         fits = [k for k, question in enumerate(asked) if question.fits(pattern)]
         if not np.isfinite(each.said[:, fits]).all():
             raise Misfit(f"a score of recipe {recipe.name!r} is not a number on some records; choose another.")
-    return Grown(whole, asked, heard, losses)
+    return Grown(whole, asked, heard)
 
 
 def fitted(
-    recipe: Recipe, seen: Seen, rows: np.ndarray, seed: int, losses: list[float]
+    recipe: Recipe, seen: Seen, rows: np.ndarray, seed: int, counts: Sequence[int] | None = None
 ) -> Generator[Step, None, Blended]:
-    """A model of some records `(n,)` bool."""
+    """A model of some records `(n,)` bool, of codes of so many cells."""
     fusion = cast(FusionSpec, recipe.fusion)
     x, present = seen.x[rows], torch.from_numpy(seen.present[rows])
-    latents = Latents.fit(x, present, seen.widths, fusion.share, fusion.most)
+    latents = Latents.fit(x, present, seen.widths, fusion.share, fusion.most, counts)
     z, process = latents(x, present), schedule(recipe)
     panel: dict[str, Parts] = {}
     for name, spec in recipe.denoisers.items():
@@ -213,11 +212,23 @@ def fitted(
             kept = references(spec, len(z), seed)
             panel[name] = RowParts(z[kept], present[kept], latents.widths, process)
         elif isinstance(spec, GaussianSpec):
-            panel[name] = GaussianParts.fit(z, latents.spread(present), latents.widths, process)
+            panel[name] = GaussianParts.fit(z, present, latents.widths, process, fusion.apart)
         else:
             raise Misfit(f"denoiser {name} is no model of several parts; choose empirical or gaussian.")
     yield from ()
     return Blended(recipe, latents, panel)
+
+
+def revived(recipe: Recipe, name: str, arrays: Mapping[str, np.ndarray], widths: Sequence[int]) -> Parts:
+    """A saved model of parts of so many cells."""
+    spec, process, cells = recipe.denoisers[name], schedule(recipe), sum(widths)
+    if isinstance(spec, EmpiricalSpec):
+        rows, present = torch.from_numpy(arrays["rows"]), torch.from_numpy(arrays["present"])
+        if rows.ndim != 2 or rows.shape[1] != cells or present.shape != (len(rows), len(widths)):
+            raise BadModel(f"the rows of {name} have shape {tuple(rows.shape)}, where {cells} cells were expected.")
+        return RowParts(rows, present.bool(), widths, process)
+    inside = {key.removeprefix("gaussian."): value for key, value in arrays.items()}
+    return GaussianParts(revive_gaussian(inside, process, cells), widths)
 
 
 def _heard(

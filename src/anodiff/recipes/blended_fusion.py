@@ -21,6 +21,7 @@ from anodiff.recipes.blended import Asked, Heard, Pattern
 from anodiff.recipes.schema import Recipe
 from anodiff.types import Scores
 
+USES = ("auto", "early", "late", "dynamic")
 LEAST = 1e-3
 """A weight below this share of the largest is none."""
 CHANCE = 0.5
@@ -87,13 +88,9 @@ def combined(nats: np.ndarray, weights: np.ndarray, use: str) -> Scores:
 def fuse(recipe: Recipe, asked: Sequence[Asked], pattern: Pattern, heard: Heard, use: str) -> Fused:
     """How answers of one pattern become scores, from those on normal records that the model had not seen."""
     weights = weighed(recipe, asked, pattern, heard.told, use)
-    scales = [
-        Surprise().fit(heard.said[:, k]) if weight > 0 else None for k, weight in enumerate(weights)
-    ]
+    scales = [Surprise().fit(heard.said[:, k]) if weight > 0 else None for k, weight in enumerate(weights)]
     blank = Fused(pattern, use, scales, weights, Surprise())
-    return Fused(
-        pattern, use, scales, weights, Surprise().fit(combined(blank.surprises(heard.said), weights, use))
-    )
+    return Fused(pattern, use, scales, weights, Surprise().fit(combined(blank.surprises(heard.said), weights, use)))
 
 
 def weighed(recipe: Recipe, asked: Sequence[Asked], pattern: Pattern, told: np.ndarray, use: str) -> np.ndarray:

@@ -33,14 +33,26 @@ class Latents:
     bases: Sequence[Tensor]
 
     @classmethod
-    def fit(cls, x: Tensor, present: Tensor, widths: Sequence[int], share: float, most: int) -> Self:
-        """Of features `x` `(n, F)`, where `present` `(n, P)`: directions that hold a share of the variance."""
+    def fit(
+        cls,
+        x: Tensor,
+        present: Tensor,
+        widths: Sequence[int],
+        share: float,
+        most: int,
+        counts: Sequence[int] | None = None,
+    ) -> Self:
+        """Of features `x` `(n, F)`, where `present` `(n, P)`: directions that hold a share of the variance, or so many.
+
+        A fold takes as many of each part as the whole does: densities of other widths could not be compared.
+        """
         means, bases = [], []
-        for rows, there in zip(torch.split(x, list(widths), 1), present.T, strict=True):
+        wanted = [None] * len(widths) if counts is None else counts
+        for rows, there, count in zip(torch.split(x, list(widths), 1), present.T, wanted, strict=True):
             some = rows[there].double() if there.any() else rows[:1].double()
             mean = some.mean(0)
             means.append(mean.float())
-            bases.append(_basis(some - mean, share, most).float())
+            bases.append(_basis(some - mean, share, most, count).float())
         return cls(means, bases)
 
     def __call__(self, x: Tensor, present: Tensor) -> Tensor:
@@ -74,8 +86,11 @@ class Latents:
         return cls(means, bases)
 
 
-def _basis(away: Tensor, share: float, most: int) -> Tensor:
-    """Directions `(F, d)` over their deviations, at least one, of centred rows `(n, F)`."""
+def _basis(away: Tensor, share: float, most: int, count: int | None = None) -> Tensor:
+    """Directions `(F, d)` over their deviations, at least one, or so many, of centred rows `(n, F)`.
+
+    Those along which nothing varies are of nothing.
+    """
     n, width = away.shape
     if width <= n:
         values, vectors = torch.linalg.eigh(away.T @ away / n)
@@ -86,5 +101,8 @@ def _basis(away: Tensor, share: float, most: int) -> Tensor:
     held = values.cumsum(0) / values.sum().clamp(min=NOTHING)
     wanted = int((held < share).sum()) + 1
     varies = int((values > NOTHING * values[0].clamp(min=NOTHING)).sum())
-    count = max(1, min(wanted, most, n // FEW, varies))
-    return vectors[:, :count] / values[:count].clamp(min=NOTHING).sqrt()
+    count = max(1, min(wanted, most, n // FEW, varies)) if count is None else count
+    found = torch.zeros(width, count, dtype=torch.float64)
+    there = min(count, varies, vectors.shape[1])
+    found[:, :there] = vectors[:, :there] / values[:there].clamp(min=NOTHING).sqrt()
+    return found

@@ -101,7 +101,11 @@ def fused_of(recipe: Recipe, grown: Grown, use: str, kept: np.ndarray | None = N
     """How answers become scores, by pattern; patterns that fewer than two records have are left out."""
     found = {}
     for pattern, heard in grown.heard.items():
-        some = heard if kept is None else Heard(heard.places[kept[heard.places]], heard.said[kept[heard.places]], heard.told)
+        some = (
+            heard
+            if kept is None
+            else Heard(heard.places[kept[heard.places]], heard.said[kept[heard.places]], heard.told)
+        )
         if len(some.places) >= 2:
             found[pattern] = fuse(recipe, grown.asked, pattern, some, use)
     return found
@@ -172,9 +176,7 @@ def check(x: Tensor, present: np.ndarray, columns: Sequence[str]) -> None:
             f"{have} a part that can be read, too few to learn what is normal; give at least {LEAST_ROWS}, better 100."
         )
     if not bool((x != x[:1]).any()) and not (present != present[:1]).any():
-        raise Unreadable(
-            f"all {having} records are the same in {', '.join(columns)}; there is nothing to learn from."
-        )
+        raise Unreadable(f"all {having} records are the same in {', '.join(columns)}; there is nothing to learn from.")
 
 
 def _growing(recipe: Recipe, seen: Seen, seed: int) -> Generator[Progress, None, Grown]:

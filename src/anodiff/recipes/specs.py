@@ -138,11 +138,13 @@ class FusionSpec(Spec):
     """Parts of several kinds, each whitened to the directions that hold a `share` of its variance, `most` at most.
 
     What is said of parts alone, of parts given the rest and of all together is told as one score in the way `use`.
+    A Gaussian shrinks what two parts share by `apart`.
     """
 
     use: Literal["auto", "early", "late", "dynamic"] = "auto"
-    share: Annotated[float, Field(gt=0, le=1)] = 0.95
+    share: Annotated[float, Field(gt=0, le=1)] = 0.99
     most: Annotated[int, Field(ge=1, le=4096)] = 64
+    apart: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
 Trim = Annotated[float, Field(ge=0, lt=0.9)] | None
