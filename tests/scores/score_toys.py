@@ -15,6 +15,7 @@ from anodiff.diffusion.noise import EDM, expand
 from anodiff.diffusion.sample import DDPM, Heun
 from anodiff.nets.mlp import MLP, seeded
 from anodiff.scores.base import AnomalyScore
+from anodiff.scores.closest import Closest
 from anodiff.scores.combine import Hybrid
 from anodiff.scores.departure import Departure
 from anodiff.scores.imputation import Imputation, Sampled
@@ -96,6 +97,7 @@ def scores(toy: Toy, denoisers: dict[str, Denoiser]) -> dict[str, AnomalyScore]:
         "reconstruction, ddpm": Reconstruction(sampler=DDPM, distance=huber),
         "likelihood": FlowLikelihood(steps=8, least=0.05),
         "bound": DenoisingBound(),
+        "closest": Closest(steps=3, draws=2),
         "stein": SteinNorm(),
         "categorical time": trained(categorical, categorical.loss, toy.train),
         "inverse gamma time": trained(inverse_gamma, inverse_gamma.loss, toy.train),

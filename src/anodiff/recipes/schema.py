@@ -89,7 +89,7 @@ class Recipe(Spec):
                 raise ValueError(f"it names the score {named}, which is not among: {', '.join(self.scores)}")
         if sum(map(bool, (self.views, self.planes, self.cubes, self.poses))) > 1:
             raise ValueError(
-                "it has two of views, of series, planes, of pictures, cubes, of video, and poses; give one of them"
+                "it has two of views (series), planes (pictures), cubes (video) and poses; give one of them"
             )
         if self.fusion is not None and (self.views or self.planes or self.cubes or self.poses):
             raise ValueError("it has a fusion, of several kinds of data, which needs no views, planes, cubes or poses")
