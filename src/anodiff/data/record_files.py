@@ -62,7 +62,10 @@ def from_columns(cells: Mapping[str, Sequence[Any]], count: int) -> Raw:
 
 def from_objects(objects: Sequence[Mapping[str, Any]], rows: list[str]) -> Raw:
     """Objects, a record each, as columns; what an object does not have is None. Nested ones are flattened."""
-    flat = [_unique(list(_flat(each))) for each in objects]
+    return _columns([_unique(list(_flat(each))) for each in objects], rows)
+
+
+def _columns(flat: Sequence[Mapping[str, Any]], rows: list[str]) -> Raw:
     names = list(dict.fromkeys(name for each in flat for name in each))
     return Raw({name: [each.get(name) for each in flat] for name in names}, rows)
 
@@ -102,8 +105,7 @@ def _lines(path: Path) -> Raw:
                 rows.append(f"line {number}")
             except Unreadable as refusal:
                 unread.append(Unread(f"line {number}", str(refusal)))
-    raw = from_objects(objects, rows)
-    return Raw(raw.cells, rows, unread, notes)
+    return Raw(_columns(objects, rows).cells, rows, unread, notes)
 
 
 def _array(path: Path) -> Raw:
@@ -135,10 +137,11 @@ def _record(text: str) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-    if twice:
-        raise Unreadable(f"it has {twice[0]!r} twice; write each key once.")
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise Unreadable(f"it has {twice!r} twice; write each key once.")
+    return found
 
 
 def _said(error: Exception) -> str:

@@ -12,7 +12,6 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import PurePath
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -55,13 +54,15 @@ def kind_of(name: str, cells: Sequence[Any]) -> tuple[str, str]:
 
 
 def _kind_of(name: str, there: list[Any]) -> tuple[str, str]:
-    counts = Counter(form_of(cell) for cell in there)
+    forms = [form_of(cell) for cell in there]
+    counts = Counter(forms)
     if set(counts) <= {"picture", "path", "word"} and set(counts) != {"word"}:
         return "image", ""
-    form = "word" if set(counts) == {"word", "number"} else counts.most_common(1)[0][0]
+    both = set(counts) == {"word", "number"}
+    form = "word" if both else counts.most_common(1)[0][0]
     if form in UNREAD:
         return _left_out(name, UNREAD[form], "text")
-    kept = there if set(counts) == {"word", "number"} else [cell for cell in there if form_of(cell) == form]
+    kept = [cell for cell, its in zip(there, forms, strict=True) if both or its == form]
     kind, note = BY_FORM[form](name, kept) if form in BY_FORM else ("image", "")
     if len(counts) > 1 and kind != "ignore":
         note = f"Column {name} mixes {' and '.join(f'{each}s' for each in sorted(counts))}; it is taken for {kind}."
@@ -124,9 +125,7 @@ def number_of(cell: Any) -> float | None:
 
 def is_picture_name(word: Any) -> bool:
     """Whether a text, or a path, ends like the file of a picture."""
-    if not isinstance(word, str | os.PathLike) or len(str(word)) > 4096:
-        return False
-    return PurePath(word).suffix.lower() in SUFFIXES
+    return isinstance(word, str | os.PathLike) and os.fspath(word)[-8:].rstrip().lower().endswith(SUFFIXES)
 
 
 def _shows(cell: Any) -> bool:

@@ -12,7 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import eq
 from typing import Self
 
 from anodiff.types import JSON, BadModel
@@ -43,10 +42,17 @@ TURNS = 5
 
 @dataclass(frozen=True)
 class Match:
-    """The template nearest to a line: its place, None where none is of its length, and the share that agrees, 0..1."""
+    """The template nearest to a line.
 
-    place: int | None
-    agreement: float
+    Attributes:
+        words: of the masked line.
+        place: of the template, None where none is as long.
+        agreement: the share of words that agree, 0..1.
+    """
+
+    words: tuple[str, ...]
+    place: int | None = None
+    agreement: float = 0.0
 
     @property
     def seen(self) -> bool:
@@ -82,16 +88,13 @@ class Templates:
     def match(self, line: str) -> Match:
         """The template that agrees best with a line; of several the one that says most, then the most common."""
         words = words_of(line)
-        best = Match(None, 0.0)
-        most = -1
-        for place in self._lengths.get(len(words), ()):
-            template = self.templates_[place]
-            agreed = sum(mine in (WILD, given) for mine, given in zip(template, words, strict=True))
-            said = len(words) - template.count(WILD)
-            share = agreed / max(1, len(words))
-            if (share, said) > (best.agreement, most):
-                best, most = Match(place, share), said
-        return best if words or best.place is None else Match(best.place, 1.0)
+        found = self._lengths.get(len(words))
+        if found is None:
+            return Match(words)
+        shared = found.shared(words)
+        wild = {place: len(words) - self._said[place] for place in {*shared, found.loosest}}
+        best = max(wild, key=lambda place: (shared[place] + wild[place], self._said[place], -place))
+        return Match(words, best, (shared[best] + wild[best]) / len(words) if words else 1.0)
 
     def template_of(self, line: str) -> str | None:
         """The template that a line is one of, None where fit saw none."""
@@ -116,9 +119,35 @@ class Templates:
 
     def _store(self, templates: list[tuple[str, ...]], counts: list[int]) -> None:
         self.templates_, self.counts_ = templates, counts
-        self._lengths: dict[int, list[int]] = {}
+        self._said = [len(words) - words.count(WILD) for words in templates]
+        self._lengths: dict[int, Postings] = {}
         for place, words in enumerate(templates):
-            self._lengths.setdefault(len(words), []).append(place)
+            postings = self._lengths.setdefault(len(words), Postings(place))
+            postings.add(place, words)
+            if self._said[place] < self._said[postings.loosest]:
+                postings.loosest = place
+
+
+class Postings:
+    """Where each word stands in lines of one length, by which those are found that share words with another.
+
+    Args:
+        loosest: the template with the fewest words of its own, which is near when nothing is shared.
+    """
+
+    def __init__(self, loosest: int = 0) -> None:
+        self.loosest = loosest
+        self.places: dict[tuple[int, str], list[int]] = {}
+
+    def add(self, place: int, words: Sequence[str]) -> None:
+        """Enter a line."""
+        for at in enumerate(words):
+            if at[1] != WILD:
+                self.places.setdefault(at, []).append(place)
+
+    def shared(self, words: Sequence[str]) -> Counter[int]:
+        """How many words the lines that share any have in common with this one."""
+        return Counter(place for at in enumerate(words) for place in self.places.get(at, ()))
 
 
 def masked(line: str) -> str:
@@ -143,20 +172,18 @@ Group = list[tuple[tuple[str, ...], int]]
 
 def _gathered(lines: Sequence[tuple[tuple[str, ...], int]]) -> Iterator[Group]:
     """Groups of lines that are like the first of the group."""
-    tree: dict[tuple[int, tuple[str, ...]], list[Group]] = {}
+    tree: dict[tuple[int, tuple[str, ...]], tuple[Postings, list[Group]]] = {}
     for words, count in lines:
-        leaf = tree.setdefault((len(words), words[:1]), [])
-        best = max(leaf, key=lambda group: _agreement(group[0][0], words), default=None)
-        if best is None or _agreement(best[0][0], words) < ALIKE:
-            leaf.append([(words, count)])
+        postings, groups = tree.setdefault((len(words), words[:1]), (Postings(), []))
+        shared = postings.shared(words[1:])
+        best = max(shared, key=lambda place: (shared[place], -place), default=None)
+        if best is None or shared[best] + 1 < ALIKE * len(words):
+            postings.add(len(groups), words[1:])
+            groups.append([(words, count)])
         else:
-            best.append((words, count))
-    for leaf in tree.values():
-        yield from leaf
-
-
-def _agreement(first: tuple[str, ...], second: tuple[str, ...]) -> float:
-    return float(sum(map(eq, first, second)) / max(1, len(first)))
+            groups[best].append((words, count))
+    for _, groups in tree.values():
+        yield from groups
 
 
 def _parted(group: Group) -> Iterator[Group]:

@@ -7,6 +7,7 @@ as letters (three to five, within words); what fit never saw weighs most. Weinbe
 large scale multitask learning", 2009.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -35,8 +36,9 @@ class Hashed:
 
     def fit(self, texts: Sequence[str]) -> Self:
         """Learn in how many of the texts each n-gram stands."""
+        counts = Counter(texts)
         self.total_ = len(texts)
-        self.seen_ = [_frequencies(matrix) for matrix in _counted(texts)]
+        self.seen_ = [_frequencies(matrix, list(counts.values())) for matrix in _counted(list(counts))]
         return self
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
@@ -82,9 +84,11 @@ def _counted(texts: Sequence[str]) -> list[sp.csr_matrix]:
     return [HashingVectorizer(**common, **counter).transform(texts).astype(np.float64) for counter in COUNTERS]
 
 
-def _frequencies(matrix: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    buckets, texts = np.unique(matrix.indices, return_counts=True)
-    return buckets.astype(np.int64), texts.astype(np.int64)
+def _frequencies(matrix: sp.csr_matrix, counts: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Buckets, and how many texts are in each, where each row stands for `counts` texts."""
+    buckets, place = np.unique(matrix.indices, return_inverse=True)
+    texts = np.bincount(place, np.repeat(counts, np.diff(matrix.indptr)), len(buckets))
+    return buckets.astype(np.int64), np.rint(texts).astype(np.int64)
 
 
 def _folded(matrix: sp.csr_matrix, salt: int) -> np.ndarray:

