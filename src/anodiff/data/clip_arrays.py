@@ -61,7 +61,7 @@ def checked(given: Any) -> np.ndarray:
         raise Unreadable(f"an array of shape {array.shape} holds no pixel; give at least one frame.")
     if array.shape[1] * array.shape[2] > MOST_PIXELS:
         raise Unreadable(f"its frames have {array.shape[1]:,} x {array.shape[2]:,} pixels; give smaller ones.")
-    plain = array.dtype in (np.uint8, np.uint16, np.bool_)
+    plain = array.dtype.kind == "b" or (array.dtype.kind == "u" and array.dtype.itemsize <= 2)
     if not plain and array.dtype.kind != "f":
         raise Unreadable(f"its pixels are {array.dtype}; give uint8, uint16, bool, or floats from 0 to 1.")
     if not plain:
@@ -76,7 +76,7 @@ def bytes_of(frame: np.ndarray) -> np.ndarray:
         return np.array(flat)
     if flat.dtype == bool:
         return np.asarray(flat, np.uint8) * np.uint8(255)
-    top = 65535.0 if flat.dtype == np.uint16 else 1.0
+    top = 65535.0 if flat.dtype.kind == "u" else 1.0
     return np.asarray(np.clip(np.rint(np.asarray(flat, np.float32) * np.float32(255 / top)), 0, 255), np.uint8)
 
 

@@ -14,41 +14,36 @@ class Clock:
     """The times of frames, counted from the first; they never stand still, nor go back.
 
     Attributes:
-        given: frames a second that were asked for.
-        stated: frames a second that the container states.
+        rate: frames a second; None where nothing says so, and a frame counts as a second.
+        even: whether frames are timed by the rate, whatever times are stated.
     """
 
-    given: float | None
-    stated: float | None
-    first: float | None = None
-    last: float | None = None
+    rate: float | None
+    even: bool = False
+    count: int = 0
+    last: float = 0.0
+    zero: float | None = None
     shortest: float = np.inf
     longest: float = 0.0
     turned: bool = False
 
     @property
-    def step(self) -> float:
-        """Seconds from one frame to the next, where they are not stated."""
-        return 1 / (self.given or self.stated or 1.0)
-
-    @property
     def end(self) -> float:
         """Seconds at which the last frame ends."""
-        return 0.0 if self.last is None else self.last + self.step
+        return self.last + 1 / (self.rate or 1) if self.count else 0.0
 
     def at(self, stated: float | None) -> float:
-        """Seconds of the next frame, of which the container may state seconds since some time."""
-        untimed = stated is None or self.given is not None or self.stated is None
-        if self.first is None or self.last is None:
-            self.first, self.last = stated or 0.0, 0.0
-            return self.last
-        now = self.end if untimed or stated is None else stated - self.first
-        if now <= self.last:
-            self.turned, self.first = True, self.first - (self.end - now)
-            now = self.end
-        self.shortest, self.longest = min(self.shortest, now - self.last), max(self.longest, now - self.last)
-        self.last = now
-        return now
+        """Seconds of the next frame, of which a file may state seconds since some time."""
+        if self.even:
+            self.last = self.count / (self.rate or 1)
+        elif self.count and stated is not None:
+            self._count_on(stated)
+        else:
+            self.last = self.end
+        if self.zero is None and stated is not None:
+            self.zero = stated - self.last
+        self.count += 1
+        return self.last
 
     def notes(self) -> Iterator[str]:
         """What is odd about them."""
@@ -57,3 +52,11 @@ class Clock:
         if self.longest > UNEVEN * self.shortest:
             span = f"{1000 * self.shortest:.4g} to {1000 * self.longest:.4g} ms"
             yield f"its frame rate varies ({span} between frames); each frame has its own time."
+
+    def _count_on(self, stated: float) -> None:
+        now = self.end if self.zero is None else stated - self.zero
+        if now <= self.last:
+            self.turned, now = True, self.end
+            self.zero = stated - now
+        self.shortest, self.longest = min(self.shortest, now - self.last), max(self.longest, now - self.last)
+        self.last = now

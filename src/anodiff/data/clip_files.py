@@ -31,8 +31,9 @@ UNTIMED = ("mjpeg", "h264", "hevc")
 DECLARING = ("mov", "matroska", "avi", "flv", "asf", "mxf")
 """Formats that declare how long they are; of the others it is estimated from what there is."""
 YEAR = 365 * 86400.0
+"""Seconds after 1970 before which no camera filmed."""
 SHORT = 0.98
-"""Share of the frames, or of the time, that a file declares, below which it ends early."""
+"""Share of the time that a file declares, below which it ends early."""
 
 
 def pyav() -> Any:
@@ -80,7 +81,10 @@ def header(path: Path) -> Header:
         for shot in decoded(container, None):
             if isinstance(shot, Shot) and (size := _size(shot)) is not None:
                 return Header(rate_of(container, stream), _began(container), size)
-    raise Unreadable("not one of its frames can be decoded; it is cut off or damaged: copy it again.")
+    raise Unreadable(
+        f"not one of its frames can be decoded: it is damaged, or they have more than {MOST_PIXELS // 10**6} million "
+        "pixels; copy it again, or save it smaller."
+    )
 
 
 @contextmanager
@@ -108,8 +112,10 @@ def in_words() -> Iterator[None]:
         yield
     except Unreadable:
         raise
-    except failure as error:
-        raise Unreadable(_why(error)) from None
+    except failure:
+        raise Unreadable(
+            "it holds no video that can be decoded, or is cut off before its index; copy it again, or save it as mp4."
+        ) from None
     except OSError as error:
         raise Unreadable(f"it cannot be opened ({error.strerror}); check the path.") from None
 
@@ -146,20 +152,23 @@ def decoded(container: Any, rate: float | None) -> Iterator[Shot | str]:
         rate: frames a second by which frames are timed; None for the times that the container states.
     """
     stream = picture_stream(container)
-    clock, lost, index = Clock(rate, rate_of(container, stream)), 0, 0
+    even = rate is not None or container.format.name in UNTIMED
+    clock, lost, index, cut = Clock(rate or rate_of(container, stream), even), 0, 0, False
     if len(container.streams.video) > 1:
         yield f"it holds {len(container.streams.video)} videos, of which the first was read."
     for frame in _frames(container, stream):
+        cut = frame is None
+        lost += cut
         if frame is None:
-            lost += 1
             continue
         yield Shot(index, clock.at(frame.time), partial(pixels_of, frame), f"frame {index}")
         index += 1
     yield from clock.notes()
-    if _ends_early(container, stream, index, clock.end):
+    end = clock.end if rate is None else index / (rate_of(container, stream) or rate)
+    if cut or _ends_early(container, stream, end):
         yield f"it ends early, after {index} frames: it is cut off or damaged there."
     elif lost:
-        yield f"{lost} pieces of it are damaged and were left out; frames after them may be spoilt."
+        yield f"it is damaged in {lost} places, where frames were left out; those after them may be spoilt."
 
 
 def rate_of(container: Any, stream: Any) -> float | None:
@@ -220,12 +229,10 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
         yield from frames
 
 
-def _ends_early(container: Any, stream: Any, frames: int, end: float) -> bool:
-    """Whether there are fewer frames than declared, or they end before the time that is declared."""
+def _ends_early(container: Any, stream: Any, end: float) -> bool:
+    """Whether its frames end before the time that is declared, by more than two of them."""
     if container.format.name.split(",")[0] not in DECLARING:
         return False
-    if stream.frames:
-        return bool(frames < SHORT * stream.frames and stream.frames - frames > 1)
     declared = _declared(container, stream)
     return declared is not None and end < SHORT * declared and bool(declared - end > 2 / (stream.guessed_rate or 25))
 
@@ -261,8 +268,3 @@ def _began(container: Any) -> float | None:
         return None
     began = (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
     return began if began > YEAR else None
-
-
-def _why(error: Exception) -> str:
-    detail = (getattr(error, "strerror", None) or type(error).__name__).lower()
-    return f"no video in it can be decoded ({detail}); copy it again, or save it as mp4."

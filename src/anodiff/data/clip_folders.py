@@ -89,9 +89,10 @@ def shelf(root: Path) -> Shelf:
 
 def train_part(root: Path) -> Path:
     """The folder of normal clips within a folder laid out like UCSD Ped2 or MVTec AD, else the folder itself."""
-    if not root.is_dir():
+    try:
+        part = next((path for path in sorted(root.iterdir()) if path.name.lower() in PARTS and path.is_dir()), None)
+    except OSError:  # It is no folder, or cannot be listed; reading it will say so.
         return root
-    part = next((path for path in sorted(root.iterdir()) if path.name.lower() in PARTS and path.is_dir()), None)
     if part is None:
         return root
     return part / "good" if (part / "good").is_dir() else part

@@ -208,7 +208,7 @@ def _clip(name: str, item: Found | Any, rate: float | None) -> Clip:
     if isinstance(item, Clip):
         return replace(item.rated(rate), name=name)
     if isinstance(item, list) and item and isinstance(item[0], Path):
-        return Clip(name, FolderSource(item, rate), item[0].parent, _first(item).shape[:2], rate)
+        return Clip(name, FolderSource(item, rate), item[0].parent, _first(item).shape[:2], rate, length=len(item))
     if isinstance(item, str | os.PathLike):
         return _filed(name, Path(item), rate)
     if not hasattr(item, "__array__"):

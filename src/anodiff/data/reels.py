@@ -18,6 +18,8 @@ from anodiff.types import Misfit, Unreadable
 Layout: TypeAlias = Literal["one", "list", "dict"]
 MOST_PIXELS = 2**26
 """Of the largest frame that is decoded."""
+MOST_LISTED = 1000
+"""Frames of a clip that are listed as unread."""
 FASTEST = 100_000.0
 """Frames a second."""
 
@@ -107,8 +109,12 @@ class Clip:
         self.length = yield from developed(self.name, self.source.shots(), stride, self.tell, self._miss)
 
     def _miss(self, unread: Unread) -> None:
-        if unread.name not in {known.name for known in self.unread}:
+        if unread.name in {known.name for known in self.unread}:
+            return
+        if len(self.unread) < MOST_LISTED:
             self.unread.append(unread)
+        else:
+            self.tell(f"more than {MOST_LISTED:,} of its frames cannot be read, of which the first are listed.")
 
 
 def developed(
@@ -127,7 +133,7 @@ def developed(
         tell: is given each note.
         miss: is given each frame that cannot be read.
     """
-    length, size = 0, None
+    length, size, mixed = 0, None, False
     for shot in shots:
         if isinstance(shot, str):
             tell(shot)
@@ -140,9 +146,10 @@ def developed(
         except Unreadable as refusal:
             miss(Unread(f"{name}/{shot.name or shot.index}", str(refusal)))
             continue
-        if size is not None and size != pixels.shape[:2]:
+        size = size or pixels.shape[:2]
+        if size != pixels.shape[:2] and not mixed:
+            mixed = True
             tell(f"the size of its frames changes, first at frame {shot.index}; each is given in its own.")
-        size = pixels.shape[:2] if size is None else size
         yield Frame(shot.index, shot.time, pixels)
     return length
 
