@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
+from anodiff.data.albums import Unread
 from anodiff.data.picture_files import SUFFIXES as PICTURES
 from anodiff.data.picture_files import TURNS, in_a_sentence, opened, orientation
 from anodiff.data.picture_folders import spelt
@@ -27,8 +28,9 @@ VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts
 """Suffixes of video files."""
 PARTS = ("train", "training", "training_videos")
 """How the folder of normal clips is called within public sets."""
-Found: TypeAlias = Path | list[Path] | str
-"""A video file, the frames of a folder in their order, or a sentence why there is no clip."""
+LINK = "it is a link to a folder, which is not followed; give that folder itself."
+Found: TypeAlias = Path | list[Path] | Unread
+"""A video file, the frames of a folder in their order, or why there is no clip."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def shelf(root: Path) -> Shelf:
         except OSError as error:
             if not prefix:
                 raise
-            found[prefix.rstrip("/")] = f"the folder cannot be listed ({error.strerror}); check its owner and mode."
+            name, why = prefix.rstrip("/"), f"the folder cannot be listed ({error.strerror}); check its owner and mode."
+            found[name] = Unread(name, why)
             continue
         pictures = [entry for entry in entries if _suffix(entry) in PICTURES and not leads_to_folder(entry)]
         videos = any(_suffix(entry) in VIDEOS and not leads_to_folder(entry) for entry in entries)
@@ -79,7 +82,7 @@ def shelf(root: Path) -> Shelf:
                 if not entry.is_symlink():
                     todo.append((Path(entry.path), f"{name}/"))
                 elif not _leads_back(root, Path(entry.path)):
-                    found[name] = "it is a link to a folder, which is not followed; give that folder itself."
+                    found[name] = Unread(name, LINK)
             elif _suffix(entry) in VIDEOS:
                 found[name] = Path(entry.path)
             elif videos or _suffix(entry) not in PICTURES:

@@ -183,10 +183,8 @@ def _at(path: Path, rate: float | None) -> Reel:
     notes = list(_passed_over(held.others))
     if "." not in held.found:
         return Reel([_tried(name, found, rate) for name, found in held.found.items()], "dict", tuple(notes))
-    if len(held.found) > 1:
-        notes.append(
-            f"{len(held.found) - 1} clips in folders within {path.name} were passed over, for it holds frames itself."
-        )
+    if (inner := len(held.found) - 1) > 0:
+        notes.append(f"{inner} clip{'s' * (inner > 1)} in folders within it passed over, for it holds frames itself.")
     return Reel([_tried(spelt(path.name), held.found["."], rate)], "one", tuple(notes))
 
 
@@ -196,15 +194,17 @@ def _passed_over(others: Mapping[str, int]) -> Iterator[str]:
         yield f"{count} file{'s' * (count > 1)} of other kinds ({suffixes}) passed over."
 
 
-def _tried(name: str, item: Any, rate: float | None) -> Clip | Unread:
+def _tried(name: str, item: Found | Any, rate: float | None) -> Clip | Unread:
     """A clip whose first frame can be had, or why there is none."""
+    if isinstance(item, Unread):
+        return item
     try:
         return _clip(name, item, rate)
     except Unreadable as refusal:
         return Unread(name, str(refusal))
 
 
-def _clip(name: str, item: Found | Any, rate: float | None) -> Clip:
+def _clip(name: str, item: Any, rate: float | None) -> Clip:
     if isinstance(item, Clip):
         return replace(item.rated(rate), name=name)
     if isinstance(item, list) and item and isinstance(item[0], Path):
