@@ -182,15 +182,13 @@ def test_a_cell_of_another_kind_is_missing_and_listed() -> None:
         ([{"a": 1}, 5], "the list holds a int, which is no record"),
         ({"a": "text"}, "column a is a str; give a list or an array"),
         (np.zeros((3, 4)), r"an array of shape \(3, 4\) is of one kind; give a dict of arrays"),
-        ({"a": [[1.0, 2.0], [1.0]]}, "column a has rows of 1 and 2 numbers; give every row as many"),
         ([{"a.b": 1, "a": {"b": 2}}], "'a.b' twice"),
         (42, "cannot read a int as a table"),
     ],
 )
 def test_one_sentence_for_what_is_no_record(source: Any, message: str) -> None:
-    kinds = {"a": "numbers"} if isinstance(source, dict) and source.get("a") == [[1.0, 2.0], [1.0]] else None
     with pytest.raises(Unreadable, match=message):
-        records(source, kinds)
+        records(source)
 
 
 def test_later_records_have_the_columns_of_fit(mixed: Records) -> None:
@@ -202,8 +200,9 @@ def test_later_records_have_the_columns_of_fit(mixed: Records) -> None:
     assert later.columns["wheels"].values[0].shape == (0, 2)
     assert any("new" in note and "not read" in note for note in later.notes)
     assert sum("missing everywhere" in note for note in later.notes) == len(KINDS) - 2
-    with pytest.raises(Unreadable, match="column pose has rows of 2 and 3 numbers; give every row as many, 3 as at"):
-        records({"pose": [[1.0, 2.0]]}, like=mixed.layout)
+    odd = records({"pose": [[1.0, 2.0], [1.0, 2.0, 3.0]]}, like=mixed.layout)
+    assert odd.columns["pose"].present.tolist() == [False, True]
+    assert str(odd.unread[0]) == "0, pose: it has 2 numbers, where others have 3; give every row as many."
 
 
 def test_records_are_records(mixed: Records) -> None:
@@ -217,6 +216,23 @@ def test_records_are_records(mixed: Records) -> None:
     other = records({"said": [1.0, 2.0]})
     with pytest.raises(Unreadable, match="column said is numbers of width 1, at fit it was text"):
         records(other, like=mixed.layout)
+
+
+def test_rows_are_as_wide_as_most() -> None:
+    found = records({"pose": [[1.0, 2.0], [1.0], [3.0, 4.0]]}, kinds={"pose": "numbers"})
+    assert found.columns["pose"].width == 2
+    assert found.present[:, 0].tolist() == [True, False, True]
+    assert found.unread[0].name == "1, pose"
+
+
+def test_cells_of_frames_may_be_what_no_file_could_hold() -> None:
+    pixels = [RNG.integers(0, 256, (4, 5), dtype=np.uint8) for _ in range(3)]
+    shown = [Image.fromarray(each) for each in pixels]
+    frame = pd.DataFrame({"seen": pd.Series(pixels), "shown": pd.Series(shown), "n": [0.5, None, 2.0]})
+    found = records(frame)
+    assert [column.kind for column in found.columns.values()] == ["image", "image", "numbers"]
+    assert all((found.columns[name].picture(2) == pixels[2]).all() for name in ("seen", "shown"))
+    assert found.present[:, 2].tolist() == [True, False, True]
 
 
 def test_a_list_of_texts_is_one_column() -> None:

@@ -5,6 +5,7 @@ kind is refused. Pictures are opened when they are asked for: of a file only the
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,7 +99,7 @@ def read_column(kind: Kind, cells: Cells) -> tuple[Column, list[Unread], list[st
         cells: what it is made of; `width` as it was at fit, None for as it is.
 
     Raises:
-        Unreadable: no cell is of this kind, or rows have other widths than at fit.
+        Unreadable: no cell is of this kind.
     """
     unread: list[Unread] = []
     notes: list[str] = []
@@ -111,10 +112,12 @@ def read_column(kind: Kind, cells: Cells) -> tuple[Column, list[Unread], list[st
             values[i] = read(cell)
         except Unreadable as refusal:
             unread.append(Unread(f"{cells.rows[i]}, {cells.name}", str(refusal)))
+    width, unlike = _unlike(kind, values, cells)
+    unread += unlike
     present = np.array([value is not None for value in values], bool)
     if unread and not present.any() and cells.width is None:
         raise Unreadable(f"column {cells.name} holds nothing of kind {kind}; {unread[0]}")
-    return Column(kind, *_joined(kind, values, present, cells), cells.rows), unread, notes
+    return Column(kind, _blanked(values, ~present, kind, width), present, width, cells.rows), unread, notes
 
 
 def absent(kind: Kind, rows: Sequence[str], width: int) -> Column:
@@ -130,18 +133,20 @@ def trimmed(text: str) -> str:
     return kept.encode(errors="replace").decode()
 
 
-def _joined(kind: Kind, values: list[Any], present: np.ndarray, cells: Cells) -> tuple[Any, np.ndarray, int]:
+def _unlike(kind: Kind, values: list[Any], cells: Cells) -> tuple[int, list[Unread]]:
+    """The width of a column, and the rows that have another: they are taken out of `values`."""
     if kind not in ("numbers", "series"):
-        return _blanked(values, ~present, kind, 1), present, 1
-    widths = {value.shape[-1] for value in values if value is not None} | ({cells.width} if cells.width else set())
-    if len(widths) > 1:
-        raise Unreadable(
-            f"column {cells.name} has rows of {' and '.join(map(str, sorted(widths)))} "
-            f"{'numbers' if kind == 'numbers' else 'channels'}; give every row as many"
-            + (f", {cells.width} as at fit." if cells.width else ".")
-        )
-    width = next(iter(widths), 1)
-    return _blanked(values, ~present, kind, width), present, width
+        return 1, []
+    counts = Counter(value.shape[-1] for value in values if value is not None)
+    width = cells.width or max(counts, key=lambda each: (counts[each], -each), default=1)
+    what = "numbers" if kind == "numbers" else "channels"
+    unread = []
+    for i, value in enumerate(values):
+        if value is not None and value.shape[-1] != width:
+            values[i] = None
+            why = f"it has {value.shape[-1]} {what}, where others have {width}; give every row as many."
+            unread.append(Unread(f"{cells.rows[i]}, {cells.name}", why))
+    return width, unread
 
 
 def _blanked(values: Any, gone: np.ndarray, kind: Kind, width: int) -> Any:
@@ -182,7 +187,7 @@ def _categories(cells: Cells, notes: list[str]) -> Callable[[Any], str]:
 
 
 def _number(cell: Any) -> np.ndarray:
-    number = number_of(cell) if np.ndim(cell) == 0 else None
+    number = None if isinstance(cell, list | tuple) or np.ndim(cell) else number_of(cell)
     row = row_of(cell) if number is None else np.array([number])
     if row is None or row.ndim != 1 or np.isinf(row).any():
         raise Unreadable(f"{_shown(cell)} is no number; give finite numbers, None if missing.")
@@ -227,6 +232,8 @@ def inside(path: Path, root: Path | None) -> Path:
 
 
 def _pixels(cell: Any) -> np.ndarray:
+    if not (hasattr(cell, "__array__") or row_of(cell) is not None):
+        raise Unreadable(f"{_shown(cell)} is no picture; give a path, or pixels (H, W) or (H, W, 3).")
     array = np.asarray(cell)
     sure = array.dtype.kind in "bu" and array.ndim in (2, 3)
     decoded_item(array[:1, :1] if sure else array, None)
@@ -239,5 +246,7 @@ def _once(notes: list[str], note: str, when: bool) -> None:
 
 
 def _shown(cell: Any) -> str:
-    text = repr(cell[:60] if isinstance(cell, str | bytes) else cell)
+    if isinstance(cell, np.ndarray):
+        return f"an array of shape {cell.shape}"
+    text = " ".join(repr(cell[:60] if isinstance(cell, str | bytes) else cell).split())
     return text if len(text) <= 70 else text[:67] + "..."

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
+
 from anodiff.data.albums import Unread
 from anodiff.data.readers import read
 from anodiff.data.table import Table, check_names
@@ -53,6 +55,21 @@ def from_table(table: Table) -> Raw:
     """The columns of a table."""
     cells = {name: column.to_pylist() for name, column in zip(table.names, table.arrow.columns, strict=True)}
     return from_columns(cells, len(table))
+
+
+def from_frame(frame: Any) -> Raw:
+    """The columns of a frame of any library; cells may be arrays and other things that no file could hold.
+
+    Raises:
+        Unreadable: it is no frame.
+    """
+    try:
+        given = nw.from_native(frame)
+        eager = given.collect() if isinstance(given, nw.LazyFrame) else given
+        cells = {name: eager[name].to_list() for name in eager.columns}
+    except Exception:  # every dataframe library has exceptions of its own, and `read` has a sentence for them
+        return from_table(read(frame))
+    return from_columns({str(name): column for name, column in cells.items()}, len(eager))
 
 
 def from_columns(cells: Mapping[str, Sequence[Any]], count: int) -> Raw:

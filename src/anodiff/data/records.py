@@ -13,9 +13,8 @@ from typing import Any, Self
 import numpy as np
 
 from anodiff.data.albums import Unread
-from anodiff.data.readers import read
 from anodiff.data.record_columns import Cells, Column, absent, read_column
-from anodiff.data.record_files import Raw, from_columns, from_file, from_objects, from_table
+from anodiff.data.record_files import Raw, from_columns, from_file, from_frame, from_objects
 from anodiff.data.record_kinds import CHOICES, Kind, kind_of
 from anodiff.types import JSON, Misfit, Unreadable
 
@@ -166,7 +165,7 @@ def raw_of(X: Any) -> tuple[Raw, Path | None]:
         return _from_list(X), None
     if isinstance(X, np.ndarray):
         raise Unreadable(f"an array of shape {X.shape} is of one kind; give a dict of arrays, one for each column.")
-    return from_table(read(X)), None
+    return from_frame(X), None
 
 
 def _from_list(X: Sequence[Any]) -> Raw:
