@@ -203,7 +203,7 @@ class PoseDetector(Settings):
         per_hour: float | None = None,
         causal: bool | None = None,
     ) -> list[Happening]:
-        """What happened: runs of alarms with start, end, peak and p-value, person by person; `entity` names the person."""
+        """What happened: runs of alarms with start, end, peak and p-value, person by person; `entity` is the person."""
         people, scores = self._scored(X, causal)
         return self.happenings(people, scores, self._rate(false_alarm_rate, per_hour), causal)
 

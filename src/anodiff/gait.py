@@ -118,22 +118,27 @@ class Gait:
         """The score of each frame `(T,)`."""
         return self.combined(self.raw(walk)[causal], causal) if len(walk) else np.zeros(0)
 
-    def maps(self, walk: Walk) -> np.ndarray:
-        """Evidence by frame and joint `(T, J)`; each frame adds up to its score. What is of the motion is of all.
+    def evidence(self, walk: Walk) -> np.ndarray:
+        """Evidence by frame and coordinate `(T, width)`: what is odd about joints, then about motion; sums to scores.
 
         A member's part of the score is shared out by its evidence, laid over the frames that it is about.
         """
-        total = np.zeros((len(walk), self.modality.shape_[0]))
+        total = np.zeros(walk.x.shape)
         if not len(walk):
             return total
         said = self.parts(self.raw(walk)[False])
         for name in self.members:
-            where = self.modality.locate(self.question(name).maps(walk))
-            where = np.stack([smoothed(each, self.smooth) for each in where.T], 1)
+            q = self.question(name)
+            where = np.stack([smoothed(each, self.smooth) for each in q.maps(walk).T], 1)
             summed = where.sum(1, keepdims=True)
-            even = np.broadcast_to(self.modality.ever_ / self.modality.ever_.sum(), where.shape).copy()
+            even = np.zeros_like(where)
+            even[:, q.sight.columns] = 1 / len(q.sight.columns)
             total += said[name][:, None] * np.divide(where, summed, out=even, where=summed > 0)
         return total
+
+    def maps(self, walk: Walk) -> np.ndarray:
+        """Evidence by frame and joint `(T, J)`, that of the motion shared by all; each frame adds up to its score."""
+        return self.modality.locate(self.evidence(walk))
 
     def expected(self, walk: Walk) -> tuple[np.ndarray, np.ndarray]:
         """What would be normal instead, by frame: joints `(T, J, D)` in the track's units, and motion `(T, D)`.

@@ -36,7 +36,7 @@ class Following(Denoiser):
 
     @classmethod
     def fit(cls, x: Batch, past: int, schedule: Schedule, shrinkage: float | None = None) -> "Following":
-        """Of windows `x` `(n, C, P + F)`, of which the first `past` are given; their covariance is shrunk as a whole."""
+        """Of windows `x` `(n, C, P + F)`, of which the first `past` are given; the whole covariance is shrunk."""
         whole = Gaussian.fit(x.double(), schedule, shrinkage)
         cells = torch.arange(x[0].numel()).reshape(x.shape[1:])
         given, hidden = cells[:, :past].flatten(), cells[:, past:].flatten()
