@@ -14,6 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
+from anodiff.data.albums import Unread
 from anodiff.data.clip_files import container_of, decoded, in_words, picture_stream, rate_of
 from anodiff.data.clip_folders import counted, picture
 from anodiff.data.picture_files import SUFFIXES
@@ -57,15 +58,19 @@ class FilmStream:
         Raises:
             Unreadable: it holds no video.
         """
-        given = check_rate(self.rate)
+        given, seen = check_rate(self.rate), False
         with in_words(), self._opened() as container:
             self.rate = given or rate_of(container, picture_stream(container))
-            for frame in developed(
-                "stream", decoded(container, given), 1, self.tell, lambda each: self.tell(str(each))
-            ):
+            for frame in developed("stream", decoded(container, given), 1, self.tell, self._miss):
+                seen = True
                 yield frame
                 if self.stop():
                     return
+        if not seen and not self.stop():
+            raise Unreadable("not one frame of the stream can be decoded; check what writes it.")
+
+    def _miss(self, frame: Unread) -> None:
+        self.tell(str(frame))
 
     def _opened(self) -> Any:
         arriving = _Bytes(self.file, self.idle, self.stop)
