@@ -200,6 +200,7 @@ def test_later_records_have_the_columns_of_fit(mixed: Records) -> None:
     assert later.columns["wheels"].values[0].shape == (0, 2)
     assert any("new" in note and "not read" in note for note in later.notes)
     assert sum("missing everywhere" in note for note in later.notes) == len(KINDS) - 2
+    assert records({"force": [5.0]}, kinds={"note": "ignore"}, like=mixed.layout).present.sum() == 1
     odd = records({"pose": [[1.0, 2.0], [1.0, 2.0, 3.0]]}, like=mixed.layout)
     assert odd.columns["pose"].present.tolist() == [False, True]
     assert str(odd.unread[0]) == "0, pose: it has 2 numbers, where others have 3; give every row as many."

@@ -5,7 +5,7 @@ what stands in it; what a model was fitted on is fixed, and `like` asks for the 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -115,7 +115,7 @@ def read_raw(
     folder = None if root is None else Path(root)
     if not raw.rows:
         raise Unreadable("there are no records; give at least one.")
-    _check_kinds(kinds, [*raw.cells, *(like or {})])
+    _check_kinds(kinds, raw.cells if like is None else kinds)
     found, notes = _kinds(raw, kinds, like)
     columns: dict[str, Column] = {}
     unread = list(raw.unread)
@@ -213,7 +213,7 @@ def _kinds(raw: Raw, kinds: Mapping[str, str], like: Mapping[str, JSON] | None) 
     return found, notes
 
 
-def _check_kinds(kinds: Mapping[str, str], names: Any) -> None:
+def _check_kinds(kinds: Mapping[str, str], names: Collection[str]) -> None:
     for name, kind in kinds.items():
         if kind not in CHOICES:
             raise Misfit(f"column {name} is to be of kind {kind!r}; choose one of {', '.join(CHOICES)}.")
