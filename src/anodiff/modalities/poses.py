@@ -4,8 +4,8 @@ r"""Poses of people: where the joints are about the middle of the body, and how 
           s_t = \operatorname{median}_{u \le t} \sqrt{\operatorname{mean}_j \|x_{u,j} - c_u\|^2} ,
 
 c the mean of the joints, or of those that are named the centre. So persons near and far, tall and short are alike, and
-speed and direction stay. Nothing of a frame depends on later ones. A joint that is not seen is kept where it was about
-the middle, going back to where it is on average, and is not `known`.
+speed and direction stay. Nothing of a frame depends on later ones. A joint that is not seen is not `known`; it stands
+between where it was about the middle and where the joints that are seen lead to expect it, by how sure either is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,10 @@ from anodiff.types import JSON, BadModel, Misfit, Unreadable
 
 SIZED = 15
 """Frames of which the size of a body is the median."""
-STAYS = 0.9
-"""How much of its place about the middle a joint keeps from frame to frame while it is not seen."""
+RIDGE = 1e-3
+"""Variance, in sizes of the body, that is added to every coordinate of a pose: what no joint says of another."""
+ROUNDS = 3
+"""How often the middle of a body is found anew from joints that are filled, and these from the middle."""
 LEAST_SEEN = 0.34
 """Share of the joints without which a pose is not judged."""
 FLOORS = {"joints": 0.03, "motion": 0.02}
@@ -120,6 +122,7 @@ class Poses(BaseEstimator):
         if self.ever_.sum() < 2:
             raise Unreadable("only one joint is ever seen; give poses of at least two.")
         self.average_ = _average(whole, self.ever_)
+        self.spread_, self.drift_ = np.eye(j * d), np.full(j, 0.01)
         self.mean_, self.scale_ = np.zeros(self.width), np.ones(self.width)
         for _ in range(2):
             walks = [self._laid(track) for track in shown]
@@ -128,6 +131,10 @@ class Poses(BaseEstimator):
             self.mean_, spread = _moments(x, known)
             joints = self.mean_[: j * d].reshape(j, d)
             self.average_ = np.where(self.ever_[:, None], joints, 0.0)
+            full = known[:, : j * d][:, np.repeat(self.ever_, d)].all(1)
+            poses = x[full if full.sum() > 3 * j * d else known.any(1), : j * d]
+            self.spread_ = np.cov(poses.T, bias=True) if len(poses) > 1 else np.eye(j * d)
+            self.drift_ = _drift([walk[0][:, : j * d].reshape(-1, j, d) for walk in walks])
         if not (spread > 1e-9).any():
             raise Unreadable("nobody ever moves, and every pose is the same; there is nothing to learn from.")
         floors = np.repeat([FLOORS["joints"], FLOORS["motion"]], [j * d, d])
@@ -199,7 +206,8 @@ class Poses(BaseEstimator):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What was learnt."""
-        return {"ever": self.ever_, "average": self.average_, "mean": self.mean_, "scale": self.scale_}
+        learnt = ("ever", "average", "spread", "drift", "mean", "scale")
+        return {name: np.asarray(getattr(self, f"{name}_")) for name in learnt}
 
     @classmethod
     def restore(cls, config: JSON, arrays: Mapping[str, np.ndarray]) -> Self:
@@ -209,9 +217,11 @@ class Poses(BaseEstimator):
         made = cls(**given)
         made.shape_ = (j, d)
         made.ever_, made.average_ = arrays["ever"].astype(bool), arrays["average"]
+        made.spread_, made.drift_ = arrays["spread"], arrays["drift"]
         made.mean_, made.scale_ = arrays["mean"], arrays["scale"]
-        shapes = [v.shape for v in (made.ever_, made.average_, made.mean_, made.scale_)]
-        if shapes != [(j,), (j, d), (j * d + d,), (j * d + d,)] or not (made.scale_ > 0).all():
+        shapes = [v.shape for v in (made.ever_, made.average_, made.spread_, made.drift_, made.mean_, made.scale_)]
+        wanted = [(j,), (j, d), (j * d, j * d), (j,), (j * d + d,), (j * d + d,)]
+        if shapes != wanted or not (made.scale_ > 0).all() or not made.ever_.any():
             raise BadModel(f"its poses are of {j} joints in {d} dimensions, and its scales are not")
         made._check_settings()
         made._check_joints(j)
@@ -232,36 +242,62 @@ class Poses(BaseEstimator):
 
     def _followed(self, track: np.ndarray, there: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, ...]:
         """Centre `(T, D)`, size `(T,)` and joints about the centre `(T, J, D)`, frame after frame."""
-        j, d = self.shape_
-        ever, frames = self.ever_, len(track)
+        (j, d), ever, frames = self.shape_, self.ever_, len(track)
         middle = np.zeros(j, bool)
         middle[list(self.centre) if self.centre is not None else slice(None)] = True
-        middle &= ever
-        middle = middle if middle.any() else ever
-        centre, size = np.zeros((frames, d)), np.ones(frames)
-        offsets = np.zeros((frames, j, d))
-        last, own, sizes = None, 1.0, list[float]()
+        middle = middle & ever if (middle & ever).any() else ever
+        centre, size, offsets = np.zeros((frames, d)), np.ones(frames), np.zeros((frames, j, d))
+        last, age, own, sizes = self.average_, np.full(j, np.inf), 1.0, list[float]()
         for t in range(frames):
+            age += 1
             if not seen[t]:
                 centre[t], size[t] = (centre[t - 1], own) if t else (0.0, 1.0)
                 continue
-            here = there[t]
+            here, body = there[t], track[t]
             if not here[ever].all():
-                if last is None:
-                    own = _size(track[t, here], self.average_[here])
-                rest = self.average_ * own
-                kept = rest if last is None else rest + STAYS * (last - rest)
-                shift = (track[t, here] - kept[here]).mean(0)
-                body = np.where(here[:, None], track[t], kept + shift)
-            else:
-                body = track[t]
+                own = own if sizes else _size(track[t, here], self.average_[here])
+                body = self._filled(track[t], here, last, age, own)
+            age[here] = 0
             body = np.where(ever[:, None], body, 0.0)
-            centre[t] = body[middle].mean(0)
-            last = np.where(ever[:, None], body - centre[t], 0.0)
-            sizes.append(float(np.sqrt(((body[ever] - body[ever].mean(0)) ** 2).sum(1).mean())))
+            away = body - body[ever].mean(0)
+            sizes.append(float(np.sqrt((away[ever] ** 2).sum(1).mean())))
             own = float(np.median(sizes[-SIZED:])) or 1.0
-            size[t], offsets[t] = own, last
+            centre[t] = body[middle].mean(0)
+            offsets[t] = np.where(ever[:, None], body - centre[t], 0.0)
+            size[t], last = own, offsets[t] / own
         return centre, size, offsets
+
+    def _filled(
+        self, frame: np.ndarray, here: np.ndarray, last: np.ndarray, age: np.ndarray, size: float
+    ) -> np.ndarray:
+        """A frame `(J, D)` with the joints that are not `here`.
+
+        Args:
+            frame: Joints as given.
+            here: Which are seen `(J,)`.
+            last: Where joints were about the middle when they were last told, in sizes of the body.
+            age: Frames since each was seen `(J,)`.
+            size: Of the body.
+        """
+        d = self.shape_[1]
+        gone, known = (np.repeat(which & self.ever_, d) for which in (~here, here))
+        within = self.spread_[np.ix_(known, known)] + RIDGE * np.eye(known.sum())
+        slope = np.linalg.solve(within, self.spread_[np.ix_(known, gone)]).T
+        left = np.diag(self.spread_)[gone] - (slope * self.spread_[np.ix_(gone, known)]).sum(1) + RIDGE
+        lost = np.repeat(np.minimum(age, 1e6) ** 2 * self.drift_ + RIDGE, d)[gone]
+        stays = left / (left + lost)
+        mean, body = self.average_.ravel(), np.where(here[:, None], frame, 0.0)
+        guess = last.copy()
+        for _ in range(ROUNDS):
+            middle = (frame[here] - size * guess[here]).mean(0)
+            about = ((frame - middle) / size).ravel()[known]
+            expected = mean[gone] + slope @ (about - mean[known])
+            flat = guess.ravel()
+            flat[gone] = stays * last.ravel()[gone] + (1 - stays) * expected
+            flat[known] = about
+            guess = flat.reshape(body.shape)
+        body.ravel()[gone] = (middle + size * guess).ravel()[gone]
+        return body
 
     def _check_settings(self) -> None:
         for name in ("rate", "per_hour"):
@@ -289,6 +325,13 @@ def _size(seen: np.ndarray, average: np.ndarray) -> float:
     """The size of a body of which some joints are seen `(k, D)`, from where these are on average."""
     of, wide = (float(((v - v.mean(0)) ** 2).sum()) for v in (seen, average))
     return float(np.sqrt(of / wide)) if wide > 1e-9 and of > 0 else 1.0
+
+
+def _drift(poses: Sequence[np.ndarray]) -> np.ndarray:
+    """The variance of a coordinate of each joint from frame to frame `(J,)`, of tracks `(T, J, D)` about the middle."""
+    steps = np.concatenate([np.diff(each, axis=0) for each in poses])
+    count = max(1, len(steps))
+    return np.asarray((steps**2).sum(0).mean(1) / count)
 
 
 def _average(whole: np.ndarray, ever: np.ndarray) -> np.ndarray:

@@ -139,7 +139,7 @@ def unseen(
     """What every score says of every frame, as if the person, or the time around it, had been left out."""
     longest = max(view.length for view in views.values())
     turns = folds(walks, min(FOLDS, max(2, len(walks))), 2 * longest)
-    found: dict[bool, list[Raw]] = {causal: [{} for _ in walks] for causal in (False, True)}
+    found = {causal: [{n: np.full(len(walk), np.nan) for n in members} for walk in walks] for causal in (False, True)}
     for k in sorted({int(v) for turn in turns for v in np.unique(turn)}):
         out = [turn == k for turn in turns]
         panel = yield from grown(recipe, views, walks, [~each for each in out], seed)
@@ -151,8 +151,7 @@ def unseen(
                     continue
                 judged = view.judged(walk) & own[view.length - 1 :]
                 for causal, said in q.frames(walk, judged).items():
-                    before = found[causal][i].setdefault(name, np.full(len(walk), np.nan))
-                    before[own] = said[own]
+                    found[causal][i][name][own] = said[own]
     return found
 
 

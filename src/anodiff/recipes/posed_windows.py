@@ -6,7 +6,7 @@ F the poses that a window is judged by: those after its past where that is given
 window is no evidence. Offline, frames before the first that is judged say what that says.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,11 +176,7 @@ def folds(walks: Sequence[Walk], count: int, block: int) -> np.ndarray | list[np
 
 def covered(frames: np.ndarray, before: int) -> np.ndarray:
     """Frames `(T,)` that are True, and so many before each."""
+    if not len(frames):
+        return frames
     reach = np.convolve(frames[::-1], np.ones(before + 1))[: len(frames)][::-1]
     return np.asarray(reach > 0.5)
-
-
-def combined(said: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The highest of several `(T,)`, NaN left out; 0 where all are."""
-    whole = np.stack(list(said.values()))
-    return np.nan_to_num(np.where(np.isfinite(whole), whole, -np.inf).max(0), neginf=0.0)
