@@ -266,7 +266,7 @@ class VideoDetector(Settings):
         if rate < alarm.supported_rate and self.alarm != "tail":
             if self.alarm == "conformal":
                 return float(alarm.levels_[-1])
-            warnings.warn(alarm.statement(rate), UserWarning, stacklevel=2)
+            warnings.warn(alarm.statement(rate).replace("instants", "frames"), UserWarning, stacklevel=2)
         found = alarm.threshold(rate)
         return found if np.isfinite(found) else float(alarm.levels_[-1])
 
@@ -386,7 +386,8 @@ class VideoDetector(Settings):
     @property
     def hold_off_(self) -> int:
         """So many quiet frames end an event: as far as scores are smoothed, at least 10."""
-        return max(QUIET, 2 * int(self.whole_.recipe.smooth))
+        chosen = self.whole_.recipe
+        return max(QUIET, round(2 * (chosen.linger + float(chosen.smooth))))
 
     def references(self) -> str:
         """The works behind the fitted detector, as BibTeX."""

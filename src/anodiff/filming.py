@@ -16,6 +16,7 @@ from anodiff.alarms import PixelAlarm
 from anodiff.data.reels import Clip
 from anodiff.data.stack import Stack
 from anodiff.footage import Footage, Scale, Trace
+from anodiff.modalities.motion import PLAIN
 from anodiff.modalities.video import Glance, Video
 from anodiff.recipes.filmed import Filmed, grow_filmed, needed
 from anodiff.recipes.grow import Progress
@@ -82,7 +83,7 @@ def film(
     """
     surveyed = yield from survey(video, clips)
     when = np.concatenate([at_time(clip) for clip in clips])
-    video.begin(surveyed.size, surveyed.frames, when)
+    video.begin(surveyed.size, surveyed.frames, when, ways(recipe))
     recipe = needed(recipe, video.shapes, bool(video.cycles_))
     if seconds is not None:
         recipe, most = hurried(recipe, video, surveyed, seconds, most)
@@ -131,6 +132,13 @@ def canvas(whole: Footage, maps: Mapping[str, np.ndarray], runs: Sequence[np.nda
     kept = [map for i, map in enumerate(_summed(whole, maps, runs, causal)) if i % every == 0]
     level = float(np.quantile(np.stack(kept), 1 - EXTENT))
     return Canvas(PixelAlarm().fit(kept), level)
+
+
+def ways(recipe: Recipe) -> bool:
+    """Whether a cube is made of directions of motion, or given all of it."""
+    cubes = recipe.cubes.values()
+    asked = [cube.channels for cube in cubes if cube.sees == "motion"]
+    return any("motion" in cube.given for cube in cubes) or any(each is None or {*each} - {*PLAIN} for each in asked)
 
 
 def kept_to_show(video: Video, surveyed: Survey, clips: Sequence[Clip]) -> tuple[np.ndarray, list[int]]:

@@ -18,8 +18,9 @@ from scipy.ndimage import gaussian_filter
 from anodiff.types import Misfit
 
 WAYS = 8
-CHANNELS = ("change", "changed", "speed", "square", "right", "down", *(f"way{k}" for k in range(WAYS)))
-"""What is noted of a cell."""
+PLAIN = ("change", "changed", "speed", "square", "right", "down")
+CHANNELS = (*PLAIN, *(f"way{k}" for k in range(WAYS)))
+"""What can be noted of a cell; directions take as long as all else together."""
 LENGTHS = {"speed": 1, "square": 2, "right": 1, "down": 1, **{f"way{k}": 1 for k in range(WAYS)}}
 """Channels that grow with the scale of what moves, and with which power of it."""
 CLEAR = 4.0
@@ -51,11 +52,13 @@ class Motion:
     Args:
         cell: Side of a cell in pixels.
         grid: Rows and columns of cells.
+        ways: Whether the histogram of directions is noted too.
     """
 
-    def __init__(self, cell: int, grid: tuple[int, int]) -> None:
+    def __init__(self, cell: int, grid: tuple[int, int], ways: bool = True) -> None:
         self.cell = cell
         self.grid = grid
+        self.ways = ways
         cv2 = opencv()
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._last: np.ndarray | None = None
@@ -64,14 +67,13 @@ class Motion:
         """Channels of the next frame `(H, W)` uint8 on the grid, `(C, h, w)` float32; of the first, nothing moves."""
         last, self._last = self._last, grey
         if last is None:
-            return np.zeros((len(CHANNELS), *self.grid), np.float32)
+            return np.zeros((len(CHANNELS if self.ways else PLAIN), *self.grid), np.float32)
         flow = self._flow.calc(last, grey, None) if (last != grey).any() else np.zeros((*grey.shape, 2), np.float32)
-        return self.pooled(np.dstack([*self._change(last, grey), *moved(flow)]))
+        return self.pooled(opencv().merge([*self._change(last, grey), *moved(flow, self.ways)]))
 
     def _change(self, last: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, ...]:
         cv2 = opencv()
-        soft = [cv2.GaussianBlur(each, (0, 0), 1).astype(np.float32) for each in (last, grey)]
-        change = np.abs(soft[1] - soft[0])
+        change = cv2.absdiff(*(cv2.GaussianBlur(each, (0, 0), 1) for each in (last, grey))).astype(np.float32)
         return change, (change > CLEAR).astype(np.float32)
 
     def pooled(self, pixels: np.ndarray) -> np.ndarray:
@@ -83,10 +85,12 @@ class Motion:
         return np.ascontiguousarray(means[rows][:, columns].transpose(2, 0, 1), dtype=np.float32)
 
 
-def moved(flow: np.ndarray) -> tuple[np.ndarray, ...]:
+def moved(flow: np.ndarray, by_way: bool = True) -> tuple[np.ndarray, ...]:
     """Channels of pixels of a flow `(H, W, 2)`: speed, its square, the flow, and speed by direction."""
-    right, down = flow[..., 0], flow[..., 1]
-    speed = np.hypot(right, down)
+    right, down = (np.ascontiguousarray(flow[..., k]) for k in range(2))
+    speed = np.sqrt(right**2 + down**2)
+    if not by_way:
+        return speed, speed**2, right, down
     turn = np.arctan2(down, right) * np.float32(WAYS / (2 * np.pi)) % WAYS
     ways = (np.maximum(0, 1 - np.abs((turn - k + WAYS / 2) % WAYS - WAYS / 2)) * speed for k in range(WAYS))
     return speed, speed**2, right, down, *ways

@@ -22,7 +22,7 @@ from anodiff.conditions.calendar import Calendar
 from anodiff.data.reels import Clip, Frame
 from anodiff.modalities.appearance import Appearance
 from anodiff.modalities.cubes import Before, Cells, Cube, span, windowed
-from anodiff.modalities.motion import CHANNELS, LENGTHS, Motion, opencv
+from anodiff.modalities.motion import CHANNELS, LENGTHS, PLAIN, Motion, opencv
 from anodiff.types import JSON, BadModel, Misfit, Refusal
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Video(BaseEstimator):
         causal: Whether a frame's score may depend on frames before it only, where that is not said at the call.
         appearance: Whether the frozen backbone looks at frames.
         motion: Whether optical flow is computed, by OpenCV.
+        perspective: How far motion is told in units of how fast what moves usually is at its place, from 0 to 1: for
+            cameras that look along a way, where what is far moves by fewer pixels.
         per_hour: False alarms per hour that are acceptable, in place of a share of frames.
         cameras: Clip names to camera names; one model of all, with what is usual for each.
     """
@@ -75,13 +77,14 @@ class Video(BaseEstimator):
 
     def __init__(
         self,
-        size: int = 240,
+        size: int = 360,
         cell: int = 8,
         stride: int = 1,
         rate: float | None = None,
         causal: bool = False,
         appearance: bool = True,
         motion: bool = True,
+        perspective: float = 0.0,
         per_hour: float | None = None,
         cameras: Mapping[str, str] | None = None,
     ) -> None:
@@ -92,6 +95,7 @@ class Video(BaseEstimator):
         self.causal = causal
         self.appearance = appearance
         self.motion = motion
+        self.perspective = perspective
         self.per_hour = per_hour
         self.cameras = cameras
 
@@ -113,22 +117,28 @@ class Video(BaseEstimator):
                 isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf
             ):
                 raise Misfit(f"{name} is {value!r}; give a number above 0, or None.")
+        if isinstance(self.perspective, bool) or not isinstance(self.perspective, Real):
+            raise Misfit(f"perspective is {self.perspective!r}; give a number from 0 to 1.")
+        if not 0 <= float(self.perspective) <= 1:
+            raise Misfit(f"perspective is {self.perspective}; give a number from 0 to 1.")
         if not (self.appearance or self.motion):
             raise Misfit("appearance and motion are both False; leave one of them True, or nothing is seen.")
         if self.motion:
             opencv()
 
-    def begin(self, size: tuple[int, int], frames: Sequence[np.ndarray], times: np.ndarray) -> Self:
+    def begin(self, size: tuple[int, int], frames: Sequence[np.ndarray], times: np.ndarray, ways: bool = True) -> Self:
         """Settle the grid, the look along which features are seen, and the cycles of the calendar.
 
         Args:
             size: Height and width of most frames of fit.
             frames: Some of them, at any size.
             times: When clips were filmed, where that is known, microseconds since 1970 `(n,)`.
+            ways: Whether directions of motion are noted.
         """
         scale = self.size / max(size)
         rows, columns = (max(2, round(side * scale / self.cell)) for side in size)
         self.grid_, self.aspect_ = (rows, columns), size[1] / size[0]
+        self.moves_ = (CHANNELS if ways else PLAIN) if self.motion else ()
         self.colour_ = any(each.ndim == 3 for each in frames)
         self.cycles_ = [str(cycle) for cycle in Calendar.fit(times).cycles]
         self.look_ = Appearance.fit(map(self.scaled, frames), self.grid_) if self.appearance else None
@@ -136,7 +146,8 @@ class Video(BaseEstimator):
 
     def settle(self, cameras: Sequence[str], scales: np.ndarray, rate: float | None) -> Self:
         """Note the cameras, how fast what moves is at each place `(1 + cameras, h, w)`, and frames per second."""
-        self.cameras_, self.scales_, self.rate_ = list(cameras), np.asarray(scales, np.float32), rate
+        self.cameras_, self.rate_ = list(cameras), rate
+        self.scales_ = np.asarray(scales, np.float32)
         self.specs_: dict[str, CubeSpec] = {}
         self.cubes_: dict[str, Cube] = {}
         return self
@@ -154,7 +165,7 @@ class Video(BaseEstimator):
     @property
     def shapes(self) -> dict[str, tuple[int, int, int]]:
         """Of what is seen of a frame, `(c, h, w)` each."""
-        found = {"motion": (len(CHANNELS), *self.grid_)} if self.motion else {}
+        found = {"motion": (len(self.moves_), *self.grid_)} if self.motion else {}
         return found | ({} if self.look_ is None else {"appearance": (self.look_.basis.shape[1], *self.grid_)})
 
     @property
@@ -222,7 +233,7 @@ class Video(BaseEstimator):
         found = {name: torch.from_numpy(np.float32(plane)) for name, plane in planes.items()}
         if "motion" in found:
             scale = torch.from_numpy(self.scales_[camera])
-            powers = torch.tensor([LENGTHS.get(name, 0) for name in CHANNELS])
+            powers = torch.tensor([LENGTHS.get(name, 0) for name in self.moves_])
             found["motion"] = found["motion"] / scale ** powers[:, None, None]
         return found
 
@@ -234,16 +245,16 @@ class Video(BaseEstimator):
         """
         plane = plain[spec.sees]
         if spec.channels is not None and spec.sees == "motion":
-            unknown = [name for name in spec.channels if name not in CHANNELS]
+            unknown = [name for name in spec.channels if name not in self.moves_]
             if unknown:
                 raise Misfit(f"there is no channel {unknown[0]!r} of motion; choose of {', '.join(CHANNELS)}.")
-            plane = plane[[CHANNELS.index(name) for name in spec.channels]]
+            plane = plane[[self.moves_.index(name) for name in spec.channels]]
         return windowed(plane, spec.windows)
 
     def before(self, spec: "CubeSpec", plains: Sequence[Mapping[str, Tensor]], moment: Tensor, camera: int) -> Before:
         """What a cube is made of, from what was seen of the last frames, the latest last."""
         motion = plains[-1].get("motion")
-        speed = None if motion is None else motion[CHANNELS.index("speed")]
+        speed = None if motion is None else motion[self.moves_.index("speed")]
         return Before([self.channels(spec, each) for each in plains[-span(spec) :]], motion, speed, moment, camera)
 
     def moment(self, began: float | None, time: float) -> Tensor:
@@ -265,6 +276,7 @@ class Video(BaseEstimator):
             "grid": list(self.grid_),
             "aspect": self.aspect_,
             "colour": self.colour_,
+            "ways": len(self.moves_) > len(PLAIN),
             "cycles": self.cycles_,
             "cameras": self.cameras_,
             "rate": self.rate_,
@@ -296,6 +308,7 @@ class Video(BaseEstimator):
             video.check()
             rows, columns = (int(each) for each in config["grid"])
             video.grid_, video.aspect_, video.colour_ = (rows, columns), float(config["aspect"]), bool(config["colour"])
+            video.moves_ = (CHANNELS if config["ways"] else PLAIN) if video.motion else ()
             video.cycles_ = [str(each) for each in Calendar(config["cycles"]).cycles]
             look = config["appearance"]
             video.look_ = None if look is None else Appearance.restore(look, group("look"))
@@ -339,7 +352,7 @@ class Glance:
 
     def __init__(self, video: Video) -> None:
         self.video = video
-        self._motion = Motion(video.cell, video.grid_) if video.motion else None
+        self._motion = Motion(video.cell, video.grid_, len(video.moves_) > len(PLAIN)) if video.motion else None
 
     def __call__(self, frame: np.ndarray) -> dict[str, np.ndarray]:
         """What is seen of the next frame at the working size, `(c, h, w)` each; rounded to half precision."""

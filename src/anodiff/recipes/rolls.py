@@ -184,7 +184,8 @@ def develop(
                 yield Progress(number, total, "seeing")
     owner, seat, starts, index = (np.array(column) for column in list(zip(*noted, strict=True))[:4])
     rates = [float(rate) for clip in clips if (rate := clip.rate or video.rate)]
-    scales = np.stack([perspective(*each) for each in sums])
+    share = float(video.perspective)
+    scales = np.stack([np.sqrt(1 - share + share * perspective(*each) ** 2) for each in sums])
     video.settle(names, scales, float(np.median(rates)) if rates else None)
     moments = torch.stack([video.moment(clips[k].began, time) for k, _, _, _, time in noted])
     return Roll(video, stack, owner, seat, starts, index, moments, folded(owner))
