@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 REFUSED, INTERRUPTED = 2, 130
@@ -21,11 +22,11 @@ class Outcome:
 @contextmanager
 def guarded() -> Iterator[Outcome]:
     """Refusals, usage errors, the disk and Ctrl-C become one line; a bug of ours keeps its traceback."""
-    outcome = Outcome()
+    outcome, told = Outcome(), set[str]()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.filterwarnings("default", category=UserWarning, module=r"anodiff\b")
-        warnings.showwarning = _warn
+        warnings.showwarning = partial(_warn, told)
         try:
             yield outcome
         except KeyboardInterrupt:
@@ -71,8 +72,11 @@ def _sentence(text: str) -> str:
     return line if line.endswith((".", "!", "?")) else f"{line}."
 
 
-def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    _line(f"warning: {_sentence(str(message))}")
+def _warn(told: set[str], message: Warning | str, *_: Any, **__: Any) -> None:
+    """Say it, once."""
+    if str(message) not in told:
+        told.add(str(message))
+        _line(f"warning: {_sentence(str(message))}")
 
 
 def printable(text: str) -> str:

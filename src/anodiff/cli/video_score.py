@@ -1,9 +1,8 @@
 """`anodiff score` of video: per frame a score, a p-value, an alarm and the number of its event; and a film of it."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +27,7 @@ class Found:
 
     frames: int = 0
     alarms: int = 0
-    seconds: float = 0.0
     events: "list[Incident]" = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def score_video(
@@ -51,15 +48,18 @@ def score_video(
     refuse_other_film(film, shown, overwrite)
     past = bool(detector.whole_.modality.causal if causal is None else causal)
     with sink(output, overwrite) as write:
-        rows = (row for clip in shown.clips for row in judged(detector, clip, past, found))
-        for table in pieces(terminal.count(rows, lambda _: 1, "frames")):
-            write(table)
+        rows = Rows(write)
+        told = terminal.count(passed(detector, shown.clips, past, found, rows), lambda _: 1, "frames")
+        if film is None:
+            for _ in told:
+                pass
+        else:
+            from anodiff.report.film import draw_film
+
+            draw_film(detector, shown.clips[0], film, causal=past, overwrite=overwrite, said=told)
+        rows.flush()
     for each in shown.unread:
         warnings.warn(f"{each.name} could not be read and was left out: {each.why}", UserWarning, stacklevel=2)
-    if film is not None:
-        from anodiff.report.film import draw_film
-
-        draw_film(detector, shown.clips[0], film, causal=past, overwrite=overwrite)
     facts = summary(detector, found, past, output, film)
     terminal.give(facts)
     terminal.show(*in_words(facts, model, data))
@@ -79,18 +79,20 @@ def refuse_other_film(film: Path | None, shown: "Reel", overwrite: bool) -> None
     check_free(film, overwrite)
 
 
-def judged(detector: "VideoDetector", clip: "Clip", causal: bool, found: Found) -> Iterator[dict[str, Any]]:
-    """What is written of each frame of a clip; an alarm bears the number of its event, counted from 1."""
+def passed(
+    detector: "VideoDetector", clips: "Sequence[Clip]", causal: bool, found: Found, rows: "Rows"
+) -> "Iterator[Told]":
+    """What is said of each frame, in one pass; an alarm bears the number of its event, counted from 1."""
     limit = detector.threshold(detector.rate(), causal)
-    lookout = detector.lookout(clip.name, limit, causal)
-    for told in detector._told(clip, causal):
-        closed = [each for each in lookout.push(told) if not each.open]
-        found.events += closed
-        going = lookout.running is not None and lookout.running.end > told.index
-        found.frames, found.alarms = found.frames + 1, found.alarms + (told.score > limit)
-        yield row_of(detector, clip.name, told, limit, causal, len(found.events) + 1 if going else None)
-        found.seconds = max(found.seconds, told.time)
-    found.events += lookout.flush()
+    for clip in clips:
+        lookout = detector.lookout(clip.name, limit, causal)
+        for told in detector._told(clip, causal):
+            found.events += [each for each in lookout.push(told) if not each.open]
+            found.frames, found.alarms = found.frames + 1, found.alarms + (told.score > limit)
+            event = len(found.events) + 1 if told.score > limit else None
+            rows.push(row_of(detector, clip.name, told, limit, causal, event))
+            yield told
+        found.events += lookout.flush()
 
 
 def row_of(
@@ -102,15 +104,28 @@ def row_of(
     return {**said, "alarm": int(seen.alarm), "event": event, **{f"part.{k}": v for k, v in seen.parts.items()}}
 
 
-def pieces(rows: Iterable[dict[str, Any]]) -> "Iterator[pa.Table]":
-    """Rows as tables of some each."""
-    import pyarrow as pa
+class Rows:
+    """Writes rows, some at a time."""
 
-    left = iter(rows)
-    types = {"clip": pa.string(), "frame": pa.int64(), "alarm": pa.int8(), "event": pa.int64()}
-    while taken := list(islice(left, PIECE)):
-        schema = pa.schema([(name, types.get(name, pa.float64())) for name in taken[0]])
-        yield pa.Table.from_pylist(taken, schema=schema)
+    def __init__(self, write: "Callable[[pa.Table], None]") -> None:
+        self.write = write
+        self.rows: list[dict[str, Any]] = []
+
+    def push(self, row: dict[str, Any]) -> None:
+        """One more."""
+        self.rows.append(row)
+        if len(self.rows) >= PIECE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write those that wait."""
+        import pyarrow as pa
+
+        types = {"clip": pa.string(), "frame": pa.int64(), "alarm": pa.int8(), "event": pa.int64()}
+        if self.rows:
+            schema = pa.schema([(name, types.get(name, pa.float64())) for name in self.rows[0]])
+            self.write(pa.Table.from_pylist(self.rows, schema=schema))
+        self.rows = []
 
 
 def summary(
