@@ -329,9 +329,7 @@ class MultimodalDetector(Settings):
         check_is_fitted(self, "whole_")
         encoded, found = self.whole_.modality.look(X)
         bare = int((~found.present.any(1)).sum())
-        said = (
-            [f"{bare} of {len(found)} records have no part that can be read; they score 0, p-value 1."] if bare else []
-        )
+        said = [f"{bare} of {len(found)} records have no part that can be read; p-value 1."] if bare else []
         for note in [*found.notes, *unread_in_words(found.unread), *said]:
             warnings.warn(note, UserWarning, stacklevel=3)
         return encoded, found

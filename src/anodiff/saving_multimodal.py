@@ -93,6 +93,7 @@ def arrays_of(held: Held) -> dict[str, np.ndarray]:
     groups: dict[str, Mapping[str, np.ndarray]] = {
         "encoding": whole.modality.arrays(),
         "latents": whole.model.latents.arrays(),
+        "rivals": {"others": whole.model.others.numpy(), "having": whole.model.having.numpy()},
         "kept": whole.kept.arrays(),
         "left_out": {"present": held.present, "kept": held.kept, **_heard_arrays(held.left_out)},
         "held_out": {"present": held.held_present, **_heard_arrays(held.held_out)},
@@ -129,7 +130,14 @@ def restored(config: MultimodalConfig, group: Group) -> MultimodalDetector:
     kept = Kept.restore(config.kept, group("kept"), modality.columns)
     if kept.codes.shape[1] != sum(latents.widths):
         raise BadModel(f"the records that it shows have {kept.codes.shape[1]} cells, the model {sum(latents.widths)}")
-    blend = Blend(modality, Blended(chosen, latents, panel), asked, fused, kept, facts)
+    rivals = {name: torch.from_numpy(each) for name, each in group("rivals").items()}
+    if rivals["others"].shape[1:] != (sum(latents.widths),) or rivals["having"].shape[1:] != (parts,):
+        raise BadModel(
+            f"its rivals have shape {tuple(rivals['others'].shape)}, where {sum(latents.widths)} cells belong"
+        )
+    blend = Blend(
+        modality, Blended(chosen, latents, panel, rivals["others"], rivals["having"].bool()), asked, fused, kept, facts
+    )
     left, other = group("left_out"), group("held_out")
     held = Held(
         blend,

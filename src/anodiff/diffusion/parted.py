@@ -8,7 +8,8 @@ A part that is not there is marginalised, not filled. The Gaussian does so in cl
 The training rows do by their likeness: row i counts for part p as far as its other parts resemble those that are told,
 
 .. math:: D_p(x_t \mid R) = \sum_i w_i r_{ip}, \qquad
-          w = \mathrm{softmax}_i \Big( -\frac{\|x_R - r_{iR}\|^2}{2 h^2} - \frac{\|\tilde x_p - r_{ip}\|^2}{2 s^2} \Big) .
+          w = \mathrm{softmax}_i \Big( -\tfrac{1}{2 h^2} \|x_R - r_{iR}\|^2
+          - \tfrac{1}{2 s^2} \|\tilde x_p - r_{ip}\|^2 \Big) .
 """
 
 import math
@@ -49,6 +50,13 @@ class Parts(nn.Module):
     def together(self, parts: Sequence[int]) -> Denoiser:
         """The denoiser of several parts as one item, `cells(parts)` of x; of one part alone where there is one."""
 
+    @abstractmethod
+    def fits(self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float) -> Tensor:
+        """How well some `others` `(k, d_p)` would fit as a part of `x` `(B, D)`, given the rest, `(B, k)`.
+
+        The gain in log-density, in nats up to what is the same for all of an item: log p(o | R) - log p(o).
+        """
+
     def cells(self, parts: Sequence[int]) -> Tensor:
         """The places of these parts in x, one part behind the other."""
         starts = [sum(self.widths[:p]) for p in range(len(self.widths))]
@@ -87,7 +95,7 @@ class GaussianParts(Parts):
         values = values.clamp(min=LEAST * float(values.mean().clamp(min=1e-9)))
         return cls(Gaussian.spectral(mean, values, vectors, values.new_tensor(0.0), schedule), widths)
 
-    def given(self, part: int, x: Batch, told: Sequence[int]) -> Denoiser:
+    def given(self, part: int, x: Batch, told: Sequence[int]) -> "Moved":
         own, rest = self.cells([part]), self.cells(told)
         covariance, mean = self._covariance(), self.gaussian.mean.double()
         across = covariance[rest][:, own]
@@ -96,9 +104,16 @@ class GaussianParts(Parts):
         offset = (x[:, rest].double() - mean[rest]) @ gain
         return Moved(Gaussian(mean[own], (left + left.T) / 2, self.schedule), offset)
 
-    def together(self, parts: Sequence[int]) -> Denoiser:
+    def together(self, parts: Sequence[int]) -> Gaussian:
         at = self.cells(parts)
         return Gaussian(self.gaussian.mean.double()[at], self._covariance()[at][:, at], self.schedule)
+
+    def fits(self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float) -> Tensor:
+        moved, usual = self.given(part, x, told), self.together([part])
+        inside, offset = moved.denoiser, moved.offset
+        away = [_white(each, others.double(), level) for each in (inside, usual)]
+        centre = _white(inside, offset + inside.mean, level)
+        return ((away[1] ** 2).sum(1) - squares(centre, away[0])) / 2
 
     def _covariance(self) -> Tensor:
         of = self.gaussian
@@ -128,7 +143,7 @@ class RowParts(Parts):
         self.register_buffer("present", present)
         self.near = near
 
-    def given(self, part: int, x: Batch, told: Sequence[int]) -> Denoiser:
+    def given(self, part: int, x: Batch, told: Sequence[int]) -> "Scaled":
         kept = self.present[:, [part, *told]].all(1)
         own, rest = self.cells([part]), self.cells(told)
         apart = squares(self._even(x, told)[:, rest], self._even(self.rows[kept], told)[:, rest])
@@ -142,12 +157,26 @@ class RowParts(Parts):
         scale = torch.cat([torch.full((self.widths[p],), math.sqrt(self.widths[p])) for p in parts])
         return Scaled(Likened(rows, torch.zeros(1, int(kept.sum())), self.schedule), scale)
 
+    def fits(self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float) -> Tensor:
+        scaled = self.given(part, x, told)
+        rows, prior = scaled.denoiser.rows, scaled.denoiser.prior
+        apart = -squares(others.double() / scaled.scale, rows) / (2 * level**2)
+        highest = apart.amax(1, keepdim=True)
+        near = torch.exp(apart - highest)
+        least = torch.finfo(near.dtype).tiny
+        return torch.log((prior.exp() @ near.T).clamp(min=least)) - torch.log(near.mean(1).clamp(min=least))
+
     def _even(self, x: Tensor, parts: Sequence[int]) -> Tensor:
         scaled = x.double()
         for p in parts:
             at = self.cells([p])
             scaled[:, at] = scaled[:, at] / math.sqrt(self.widths[p])
         return scaled
+
+
+def _white(gaussian: Gaussian, x: Tensor, level: float) -> Tensor:
+    """Items `(n, d)` in the directions of a Gaussian, over its deviations at a level."""
+    return (x - gaussian.mean) @ gaussian.vectors / (gaussian.values + level**2).sqrt()
 
 
 class Likened(Denoiser):

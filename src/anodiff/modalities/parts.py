@@ -1,10 +1,11 @@
 r"""The parts of a record, each as one vector: a column of one kind in, features `(n, F)` out.
 
 A picture is what a frozen backbone sees of it at several depths, :math:`[\bar f_1, \dots, \bar f_L]`, means over the
-picture and over its quarters; a text its sentence's embedding; numbers and categories are the coordinates of tables;
+picture; a text its sentence's embedding; numbers and categories are the coordinates of tables;
 a short series is its shape, its level, its spread and the shares of its power in bands of frequency.
 """
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -12,7 +13,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pyarrow as pa
 import torch
-from torch.nn.functional import adaptive_avg_pool2d
 
 from anodiff.data.albums import Unread
 from anodiff.data.records import Column
@@ -24,8 +24,6 @@ from anodiff.types import JSON, Unreadable
 
 Lost = dict[int, str]
 LAYERS = ("s16", "s32")
-SIDES = {"s16": (1, 2), "s32": (1,)}
-"""Cells along a side that each layer is averaged into."""
 POINTS = 16
 """Of a series' shape."""
 BANDS = 8
@@ -101,13 +99,7 @@ class PicturePart(Part):
         return self.width_
 
     def _seen(self, x: torch.Tensor) -> np.ndarray:
-        layers = self.backbone_.layers or range(99)
-        found = [
-            adaptive_avg_pool2d(map, side).flatten()
-            for name, map in zip(layers, self.backbone_(x), strict=False)
-            for side in SIDES.get(str(name), (1,))
-        ]
-        return np.asarray(torch.cat(found).numpy(), np.float32)
+        return np.asarray(torch.cat([map.mean((2, 3))[0] for map in self.backbone_(x)]).numpy(), np.float32)
 
     def config(self) -> JSON:
         return {"image": self.image_.config(), "backbone": self.backbone_.config(), "settings": self._plain()}
@@ -253,7 +245,7 @@ def shape_of(values: np.ndarray) -> np.ndarray:
     points = np.interp(np.linspace(0, count - 1, POINTS), np.arange(count), unit if std > LEAST else np.zeros(count))
     power = np.abs(np.fft.rfft(unit))[1:] ** 2
     edges = np.linspace(0, len(power), BANDS + 1).astype(int)
-    bands = np.array([power[a:b].sum() for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    bands = np.array([power[a:b].sum() for a, b in itertools.pairwise(edges)])
     share = bands / bands.sum() if bands.sum() > LEAST and std > LEAST else np.zeros(BANDS)
     steps = np.abs(np.diff(values)).mean() if count > 1 else 0.0
     slope = np.polyfit(np.linspace(-1, 1, count), values, 1)[0] if count > 1 else 0.0

@@ -31,6 +31,9 @@ from anodiff.types import BadModel, Misfit
 Pattern = tuple[int, ...]
 """The parts that are there, by place."""
 BLOCK = 512
+RIVALS = 1000
+"""Records that others are compared with, at most."""
+GIVEN = ("given", "rivals")
 FEW_PARTS = 4
 """Up to so many parts every pattern of missing ones is calibrated."""
 SAME = 1e-6
@@ -38,7 +41,7 @@ SAME = 1e-6
 
 @dataclass(frozen=True)
 class Asked:
-    """One question: a score, read of a `part`, of it `given` the rest, or of all `together` (part is then -1)."""
+    """One question: a score, read of a `part`, of it `given` the rest or by its `rivals`, or of all `together` (-1)."""
 
     score: str
     read: str
@@ -85,11 +88,15 @@ class Blended:
         recipe: How it was built.
         latents: Features to codes.
         panel: Models of the parts, by name of the recipe's denoisers.
+        others: Codes of some normal records `(m, D)`, whose parts are rivals.
+        having: Which parts those have `(m, P)`.
     """
 
     recipe: Recipe
     latents: Latents
     panel: Mapping[str, Parts]
+    others: Tensor
+    having: Tensor
 
     def said(self, x: Tensor, asked: Sequence[Asked], pattern: Pattern, swapped: Tensor | None = None) -> np.ndarray:
         """Answers `(n, questions)` float64 on features `(n, F)` that have all parts of a pattern; NaN where unfit.
@@ -102,7 +109,7 @@ class Blended:
         other = z if swapped is None else self.latents(swapped, present)
         found = np.full((len(x), len(asked)), np.nan)
         for k, each in enumerate(asked):
-            if each.fits(pattern) and (swapped is None or each.read == "given"):
+            if each.fits(pattern) and (swapped is None or each.read in GIVEN):
                 for start in range(0, len(x), BLOCK):
                     part = slice(start, start + BLOCK)
                     found[part, k] = self._answer(each, z[part], other[part], pattern)
@@ -119,7 +126,16 @@ class Blended:
             if each.read == "part":
                 return alone
             rest = [p for p in pattern if p != each.part]
+            if each.read == "rivals":
+                return self._rivals(each, z, x, rest, float(getattr(score, "level", 0.0)))
             return _total(score, model.given(each.part, z, rest), x) - alone
+
+    def _rivals(self, each: Asked, z: Tensor, x: Tensor, rest: Sequence[int], level: float) -> np.ndarray:
+        """The share of other records' parts that would fit the rest better."""
+        model = self.panel[str(self.recipe.scores[each.score].of)]
+        others = self.others[self.having[:, each.part]][:, model.cells([each.part])]
+        own = torch.cat([model.fits(each.part, z[[i]], rest, x[[i]], level) for i in range(len(z))])
+        return np.asarray((model.fits(each.part, z, rest, others, level) > own).double().mean(1).numpy())
 
 
 def _total(score: AnomalyScore, denoiser: object, x: Tensor) -> np.ndarray:
@@ -216,7 +232,8 @@ def fitted(
         else:
             raise Misfit(f"denoiser {name} is no model of several parts; choose empirical or gaussian.")
     yield from ()
-    return Blended(recipe, latents, panel)
+    some = torch.linspace(0, len(z) - 1, min(len(z), RIVALS)).long()
+    return Blended(recipe, latents, panel, z[some], present[some])
 
 
 def revived(recipe: Recipe, name: str, arrays: Mapping[str, np.ndarray], widths: Sequence[int]) -> Parts:
@@ -257,7 +274,7 @@ def _mixed(
     found = model.said(seen.x[own], asked, pattern, seen.x[other])
     starts = np.cumsum([0, *seen.widths])
     for k, each in enumerate(asked):
-        if each.read == "given":
+        if each.read in GIVEN:
             at = slice(starts[each.part], starts[each.part + 1])
             same = (seen.x[own][:, at] - seen.x[other][:, at]).abs().amax(1) < SAME
             found[same.numpy(), k] = np.nan

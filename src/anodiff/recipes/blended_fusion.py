@@ -17,11 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from anodiff.alarms.surprise import Surprise
-from anodiff.recipes.blended import Asked, Heard, Pattern
+from anodiff.recipes.blended import GIVEN, Asked, Heard, Pattern
 from anodiff.recipes.schema import Recipe
 from anodiff.types import Scores
 
 USES = ("auto", "early", "late", "dynamic")
+HARMONIC = ("auto", "late")
 LEAST = 1e-3
 """A weight below this share of the largest is none."""
 CHANCE = 0.5
@@ -71,7 +72,7 @@ class Fused:
 def powers(nats: np.ndarray, use: str) -> np.ndarray:
     """Surprises as they are summed: 1/p by the late fusion, themselves by the others; 0 where there are none."""
     there = np.nan_to_num(nats)
-    if use != "late":
+    if use not in HARMONIC:
         return np.where(np.isnan(nats), 0.0, there)
     highest = there.max(1, keepdims=True)
     return np.where(np.isnan(nats), 0.0, np.exp(there - highest))
@@ -80,7 +81,7 @@ def powers(nats: np.ndarray, use: str) -> np.ndarray:
 def combined(nats: np.ndarray, weights: np.ndarray, use: str) -> Scores:
     """What surprises `(n, questions)` come to, `(n,)`."""
     summed = (weights * powers(nats, use)).sum(1)
-    if use != "late":
+    if use not in HARMONIC:
         return np.asarray(summed)
     return np.asarray(np.log(summed) + np.nan_to_num(nats).max(1))
 
@@ -94,14 +95,14 @@ def fuse(recipe: Recipe, asked: Sequence[Asked], pattern: Pattern, heard: Heard,
 
 
 def weighed(recipe: Recipe, asked: Sequence[Asked], pattern: Pattern, told: np.ndarray, use: str) -> np.ndarray:
-    """The weight of each question `(questions,)`: the recipe's, and of what is said given the rest how well it tells."""
+    """The weight of each question `(questions,)`: the recipe's, and of those given the rest how well they tell."""
     found = np.array([recipe.scores[each.score].weight if each.fits(pattern) else 0.0 for each in asked])
     reads = np.array([each.read for each in asked])
     if use == "early" and (found[reads == "together"] > 0).any():
         found[reads != "together"] = 0
     else:
         found[reads == "together"] *= float(use == "auto" or not (found[reads != "together"] > 0).any())
-    given = reads == "given"
+    given = np.isin(reads, GIVEN)
     if use != "early" and given.any():
         worth = np.clip(2 * (np.nan_to_num(told, nan=CHANCE) - CHANCE), 0, 1)
         found[given] *= worth[given]

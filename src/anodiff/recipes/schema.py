@@ -93,10 +93,12 @@ class Recipe(Spec):
             )
         if self.fusion is not None and (self.views or self.planes or self.cubes or self.poses):
             raise ValueError("it has a fusion, of several kinds of data, which needs no views, planes, cubes or poses")
-        fused = {"part", "given", "together"}
+        fused = {"part", "given", "rivals", "together"}
         odd = [name for name, score in self.scores.items() if (score.read in fused) != (self.fusion is not None)]
         if odd:
-            raise ValueError(f"score {odd[0]} reads {self.scores[odd[0]].read}; part, given, together are of a fusion")
+            raise ValueError(
+                f"score {odd[0]} reads {self.scores[odd[0]].read}; {', '.join(sorted(fused))} are of a fusion"
+            )
         for name, plane in self.planes.items():
             if (plane.space == "latent") != (plane.vae is not None):
                 raise ValueError(f"plane {name}: a latent plane, and no other, needs a vae, a folder or a name")

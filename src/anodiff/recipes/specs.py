@@ -143,7 +143,7 @@ class FusionSpec(Spec):
 
     use: Literal["auto", "early", "late", "dynamic"] = "auto"
     share: Annotated[float, Field(gt=0, le=1)] = 0.99
-    most: Annotated[int, Field(ge=1, le=4096)] = 64
+    most: Annotated[int, Field(ge=1, le=4096)] = 128
     apart: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
@@ -232,7 +232,8 @@ class ScoreSpec(Spec):
 
     Of a series, a window's total (or its `root`, a distance) is read at each of its instants, or its map is.
     Of pictures, its map is heard for the score and shown; or for the score of the `picture`, or the `map`, alone.
-    Of several kinds of data, it is asked of each `part` alone, of each `given` the rest, or of all `together`.
+    Of several kinds of data, it is asked of each `part` alone, of each `given` the rest, or of all `together`; by
+    `rivals` it is told how many other records' parts would fit the rest better.
     A score of weight 0 waits: for known anomalies that speak for it, or as the cheaper stand-in of another.
     """
 
@@ -241,7 +242,7 @@ class ScoreSpec(Spec):
     net: NetworkSpec | None = None
     weight: NonNegativeFloat = 1.0
     stands_for: str | None = None
-    read: Literal["window", "map", "picture", "part", "given", "together"] = "window"
+    read: Literal["window", "map", "picture", "part", "given", "rivals", "together"] = "window"
     root: bool = False
     settings: dict[str, Any] = {}
 
