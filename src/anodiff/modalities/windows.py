@@ -115,7 +115,7 @@ def over(smooth: int, causal: bool) -> int:
 
 def smoothed(values: np.ndarray, width: int, causal: bool = False) -> np.ndarray:
     """The mean of `values` `(T,)` over `width` instants around each, or up to each; NaN are left out, and filled."""
-    if width <= 1:
+    if width <= 1 or not len(values):
         return values
     seen = np.isfinite(values)
     ahead = 0 if causal else (width - 1) // 2
