@@ -2,13 +2,14 @@
 
 import io
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from anodiff.data.clips import Clip, Frame, reel
-from anodiff.types import Unreadable
+from anodiff.types import Misfit, Unreadable
 from film_toys import cut, shades, sideways, sound, video
 
 
@@ -233,3 +234,44 @@ def test_bytes_of_a_name_that_is_no_text(tmp_path: Path) -> None:
     clip, frames = read(odd)
     assert (clip.name, len(frames)) == ("caf\\udce9.mp4", 20)
     assert io.StringIO().write(clip.name)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("a.mp4", {"sound": True}),
+        ("a.mkv", {}),
+        ("a.avi", {"codec": "mpeg4"}),
+        ("a.ts", {"form": "mpegts"}),
+        ("a.mpg", {"codec": "mpeg2video", "rate": 25}),
+        ("a.mjpeg", {"codec": "mjpeg", "pixels": "yuvj420p", "form": "mjpeg"}),
+    ],
+)
+def test_whatever_is_damaged_it_is_frames_or_a_sentence(tmp_path: Path, name: str, settings: dict) -> None:
+    draw = np.random.default_rng(0)
+    path = video(tmp_path / name, **settings)
+    whole, outcomes = path.read_bytes(), set()
+    for _ in range(25):
+        held = bytearray(whole)
+        for _ in range(draw.integers(1, 12)):
+            at, many = int(draw.integers(len(held))), int(draw.integers(1, 40))
+            held[at : at + many * int(draw.integers(2))] = draw.bytes(many)
+        path.write_bytes(held)
+        try:
+            _, frames = read(path)
+        except Unreadable as refusal:
+            outcomes.add("sentence")
+            assert str(refusal).endswith(".")
+            continue
+        outcomes.add("frames")
+        assert (np.diff([frame.time for frame in frames]) > 0).all()
+        assert all(frame.pixels.dtype == np.uint8 for frame in frames)
+    assert "frames" in outcomes
+
+
+def test_without_pyav_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = video(tmp_path / "a.mp4")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(Misfit, match=r"video files need PyAV; pip install 'anodiff\[video\]'\."):
+        reel([path, path])
+    assert len(reel(shades())) == 1

@@ -188,13 +188,19 @@ def pixels_of(frame: Any) -> np.ndarray:
     if frame.is_corrupt:
         raise Unreadable("it is damaged; copy the video again.")
     check_size(frame.width, frame.height)
-    if frame.format.name.startswith("gray"):
-        deep = frame.format.components[0].bits > 8
-        pixels = bytes_of(frame.to_ndarray(format="gray16le" if deep else "gray"))
-    else:
-        pixels = frame.to_ndarray(format="rgb24")
+    try:
+        pixels = _planes(frame)
+    except (pyav().error.FFmpegError, ValueError):
+        raise Unreadable(f"its pixels ({frame.format.name}) cannot be shown; save the video as mp4.") from None
     turns = round(getattr(frame, "rotation", 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+
+
+def _planes(frame: Any) -> np.ndarray:
+    if not frame.format.name.startswith("gray"):
+        return np.asarray(frame.to_ndarray(format="rgb24"))
+    deep = frame.format.components[0].bits > 8
+    return bytes_of(frame.to_ndarray(format="gray16le" if deep else "gray"))
 
 
 def check_size(width: int, height: int) -> None:
