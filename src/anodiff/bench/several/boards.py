@@ -60,7 +60,7 @@ def pixels(paths: Sequence[Path]) -> list[np.ndarray]:
 def difference(reference: np.ndarray, tested: np.ndarray) -> np.ndarray:
     """Of grey levels, absolute, `(H, W)`."""
     grey = reference if reference.ndim == 2 else reference.mean(-1)
-    return np.abs(grey.astype(np.float32) - tested)
+    return np.asarray(np.abs(grey.astype(np.float32) - tested))
 
 
 def page(found: JSON) -> str:

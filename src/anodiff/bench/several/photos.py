@@ -7,6 +7,7 @@ higher; and what is left where texts or photos are missing.
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -131,12 +132,12 @@ def neighbours(held: RecordSet) -> Iterator[tuple[str, Scores]]:
 
 def photos(paths: Sequence[str]) -> np.ndarray:
     """Embeddings `(n, C)` of unit length: the backbone's features averaged over the photo."""
-    distinct = list(dict.fromkeys(paths))
-    eyes, rows = Eyes(layers=("s16", "s32"), grid=8, size=224).fit([*distinct[:BATCH]]), []  # type: ignore[list-item]
-    for start in range(0, len(distinct), BATCH):
-        rows.append(eyes(distinct[start : start + BATCH]).features.mean((2, 3)).numpy())  # type: ignore[arg-type]
-    found = dict(zip(distinct, unit(np.concatenate(rows)), strict=True))
-    return np.stack([found[path] for path in paths])
+    distinct = [Path(each) for each in dict.fromkeys(paths)]
+    eyes = Eyes(layers=("s16", "s32"), grid=8, size=224).fit(distinct[:BATCH])
+    batches = (distinct[start : start + BATCH] for start in range(0, len(distinct), BATCH))
+    rows = np.concatenate([eyes(batch).features.mean((2, 3)).numpy() for batch in batches])
+    found = dict(zip(distinct, unit(rows), strict=True))
+    return np.stack([found[Path(path)] for path in paths])
 
 
 def unit(x: np.ndarray) -> np.ndarray:

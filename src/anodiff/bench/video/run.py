@@ -157,8 +157,8 @@ def gain(ours: Sequence[JSON], other: Sequence[JSON]) -> JSON:
 
 def page(found: JSON) -> str:
     """The summary as markdown."""
-    names = ("method", "micro AUROC", "95 %, clips drawn anew", "not smoothed", "macro", "AP", "EER", "pixel AUROC")
-    names = (*names, "fit s", "frames/s")
+    names = ["method", "micro AUROC", "95 %, clips drawn anew", "not smoothed", "macro", "AP", "EER", "pixel AUROC"]
+    names += ["fit s", "frames/s"]
     lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for name, each in found["methods"].items():
         pixel = f"{each['pixel_auroc']:.3f}" if "pixel_auroc" in each else "-"
