@@ -77,4 +77,4 @@ def over_seeds(runs: Sequence[JSON]) -> JSON:
     first = runs[0]
     if isinstance(first, dict):
         return {name: over_seeds([run[name] for run in runs]) for name in first}
-    return float(np.mean(runs)) if isinstance(first, int | float) else first  # type: ignore[return-value]
+    return float(np.mean(runs)) if isinstance(first, int | float) else first
