@@ -16,6 +16,7 @@ from anodiff.cli.errors import INTERRUPTED, printable
 from anodiff.cli.image_kind import Maps, Raw, refuse_but_of_images, refuse_of_images
 from anodiff.cli.options import ModelPath, Overwrite, Quiet
 from anodiff.cli.terminal import counted, plain
+from anodiff.cli.video_kind import Fps, PerHour, refuse_but_of_video, refuse_of_video, refuse_poses
 
 if TYPE_CHECKING:
     from anodiff.cli.watch_rows import RowsAsLogs
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 Source = Annotated[
     str,
-    typer.Argument(metavar="[FILE|FOLDER|-]", help="A csv that grows, - for lines on stdin; a folder of pictures."),
+    typer.Argument(
+        metavar="[FILE|FOLDER|-]",
+        help="A csv that grows, a folder of pictures or frames, a video; - for lines or video on stdin.",
+    ),
 ]
 Follow = Annotated[bool, typer.Option("--follow/--once", help="Go on when all that is there is judged, or stop there.")]
 Poll = Annotated[
@@ -32,8 +36,8 @@ Poll = Annotated[
     typer.Option("--poll", "--interval", min=0.01, metavar="SECONDS", help="Between looks at what does not grow."),
 ]
 Idle = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after so long without anything new.")]
-New = Annotated[bool, typer.Option("--new", help="Of images: leave those alone that are there already.")]
-Every = Annotated[bool, typer.Option("--every", help="Print the score of each instant too.")]
+New = Annotated[bool, typer.Option("--new", help="Of images and frames: leave those that are there already.")]
+Every = Annotated[bool, typer.Option("--every", help="Print the score of each instant or frame too.")]
 Rate = Annotated[
     float | None, typer.Option(help="Events per normal instant, such as 0.0001; else as fitted.", show_default=False)
 ]
@@ -67,6 +71,8 @@ def watch(
     per_day: PerDay = None,
     recalibrate: Recalibrate = None,
     entities: Entities = None,
+    fps: Fps = None,
+    per_hour: PerHour = None,
     new: New = False,
     maps: Maps = None,
     raw: Raw = False,
@@ -75,18 +81,31 @@ def watch(
 ) -> None:
     """Judge series while they are written: one JSON line when an event opens, and one when it is over.
 
-    Of images, judge the pictures in a folder, and those that arrive: one JSON line for each.
+    Of images, judge the pictures in a folder, and those that arrive: one JSON line for each. Of video, judge the frames
+    that arrive in a folder, of a file, or as video on stdin: one line when an event opens, and one when it is over.
     """
     from anodiff.cli.series_rate import chosen_rate, series_of
     from anodiff.saving import load_detector
 
     found = load_detector(model)
+    follows = {"recalibrate": recalibrate, "fixed": recalibrate is False}
+    if found.kind_ == "video":
+        from anodiff.cli.video_watch import Source as Camera
+        from anodiff.cli.video_watch import watch_video
+
+        refuse_of_video("watch", per_day=per_day, entities=entities, maps=maps, raw=raw, overwrite=overwrite, **follows)
+        footage, notes = found.inner_, Notes(quiet)
+        camera = Camera(source, fps, footage.whole_.modality, poll, idle, not follow, new)
+        live = footage.stream(false_alarm_rate=rate, per_hour=per_hour, name=camera.name)
+        watch_video(live, camera, every, notes.tell, notes.say)
+        return
+    refuse_but_of_video(found.kind_, fps=fps, per_hour=per_hour)
+    refuse_poses(found.kind_)
     if found.kind_ == "image":
         from anodiff.cli.image_maps import map_folder
         from anodiff.cli.image_watch import watch_images
         from anodiff.cli.score import with_asked
 
-        follows = {"recalibrate": recalibrate, "fixed": recalibrate is False}
         refuse_of_images("watch", every=every, per_day=per_day, entities=entities, **follows)
         drawn, notes = map_folder(maps, raw, overwrite), Notes(quiet)
         inner = with_asked(found.inner_, {"false_alarm_rate": rate})

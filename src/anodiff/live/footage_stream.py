@@ -35,6 +35,7 @@ class VideoStream:
 
     Attributes:
         events: The events that closed, the last 1,000.
+        said: What the last frame opened and closed.
         notes: What was noted, the last 1,000 sentences.
     """
 
@@ -54,6 +55,7 @@ class VideoStream:
         self.limit = detector.threshold(detector.rate(false_alarm_rate, per_hour), True)
         self.events: deque[Incident] = deque(maxlen=REMEMBERED)
         self.notes: deque[str] = deque(maxlen=REMEMBERED)
+        self.said: list[Incident] = []
         video = self.footage.modality
         number = video.cameras_.index(camera) + 1 if camera in video.cameras_ else 0
         self._eye, self._trace = Eye(video, number, began), Trace(self.footage, True)
@@ -76,15 +78,14 @@ class VideoStream:
         """
         frame = Frame(self._count, self._time(time), framed(pixels))
         if self._count % int(self.footage.modality.stride) and self._last is not None:
-            self._count += 1
+            self._count, self.said = self._count + 1, []
             return self._last
         with torch.inference_mode():
             look = self._eye.look(frame)
             (told,) = self._trace.push(look.index, look.time, look.size, self.footage.raw(look))
         self._count += 1
-        for event in self._lookout.push(told):
-            if not event.open:
-                self.events.append(event)
+        self.said = self._lookout.push(told)
+        self.events.extend(event for event in self.said if not event.open)
         self._last = self.detector.seen(self.name, told, self.limit, True, self.maps)
         return self._last
 
