@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 
@@ -39,7 +39,8 @@ class Frame:
     pixels: np.ndarray
 
 
-class Shot(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Shot:
     """A frame that has yet to be had: `pixels` makes it, or raises Unreadable."""
 
     index: int
