@@ -194,13 +194,15 @@ def check_seed(seed: Any) -> None:
 
 
 def counted(on: Any, kind: Kind) -> int:
-    """How many items `on` holds, where it holds several; else 16. One array is one series, or one picture."""
+    """How many items `on` holds, where it holds several; else 16. One array is one series, one picture, one clip."""
     if on is None or isinstance(on, str | Path) or not hasattr(on, "__len__"):
         return DEFAULT_N
     if kind == "series":
         several = isinstance(on, Mapping) or (isinstance(on, list | tuple) and not any(map(_number, on)))
         return len(on) if several and len(on) else DEFAULT_N
-    one = kind == "image" and isinstance(on, np.ndarray) and on.ndim == 2
+    if kind == "multimodal" and isinstance(on, Mapping):
+        return next((len(column) for column in on.values() if hasattr(column, "__len__")), DEFAULT_N) or DEFAULT_N
+    one = isinstance(on, np.ndarray) and (kind == "video" or (kind == "image" and on.ndim == 2))
     return DEFAULT_N if one or not len(on) else len(on)
 
 

@@ -27,7 +27,9 @@ class GeneratorConfig(BaseModel):
     weights: Literal["weights.safetensors"]
     weights_sha256: str
     settings: dict[str, Any]
-    modality: Literal["tabular-generator", "series-generator", "image-generator"]
+    modality: Literal[
+        "tabular-generator", "series-generator", "image-generator", "video-generator", "multimodal-generator"
+    ]
     content: dict[str, Any]
     sha256: str
 

@@ -17,6 +17,7 @@ def write(
     *,
     good: Any = None,
     names: Sequence[str] | None = None,
+    rate: float | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write what was made, accepted and rejected apart.
@@ -27,11 +28,13 @@ def write(
         path: Of the folder.
         good: Normal pictures, for loaders that ask for train/good.
         names: Of channels, or of the columns of an array.
+        rate: Of clips: frames a second of the films that are written; by default frames are, without loss.
         overwrite: Replace a folder that was written here before.
 
     Raises:
         FileExistsError: there is something else at `path`.
     """
     return write_made(
-        path, kind, made.data, made.region, made.rows(), good=good, names=names, facts=made.facts, overwrite=overwrite
-    )
+        path, kind, made.data, made.region, made.rows(), good=good, names=names, facts=made.facts, rate=rate,
+        overwrite=overwrite,
+    )  # fmt: skip

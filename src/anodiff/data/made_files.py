@@ -1,4 +1,6 @@
-"""Made items as files: pictures laid out like MVTec AD's, series and rows as csv, where they are abnormal, verdicts.
+"""Made items as files: pictures and clips laid out like MVTec AD's, series and rows as csv, records as json lines.
+
+Beside them where they are abnormal, and verdicts.
 
 What was rejected lies apart, in a folder `rejected` that is laid out like the rest, so that whoever reads the folder
 learns from what was accepted and can look at what was not. The folder is written whole, or not at all.
@@ -8,7 +10,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +25,7 @@ MARKER = ".anodiff-made"
 GOOD, REJECTED = "good", "rejected"
 NORMAL = ("normal", "good", "ok")
 """Kinds whose pictures are no defects, to who reads the folder."""
-Sort = Literal["image", "series", "tabular"]
+Sort = Literal["image", "series", "tabular", "video", "multimodal"]
 
 
 def write_made(
@@ -36,12 +38,14 @@ def write_made(
     good: Any = None,
     names: Sequence[str] | None = None,
     facts: Mapping[str, Any] | None = None,
+    rate: float | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write items, their regions and what is said of them into a folder.
 
     Pictures: test/<kind>/000.png, ground_truth/<kind>/000_mask.png, train/good where `good` is given. Series:
-    items/000.csv, numbered like the items, and regions.csv. Rows: made.csv and regions.csv. All: verdicts.csv,
+    items/000.csv, numbered like the items, and regions.csv. Rows: made.csv and regions.csv. Clips and records: as
+    `made_clips.write_clips` and `made_records.write_records` say. All: verdicts.csv,
     verdicts.json, and the same again of rejected ones in `rejected`, pictures there as <kind>/000.png beside
     <kind>/000_mask.png. In regions.csv numbers begin with 0 and `end` is the first instant after a span.
 
@@ -54,6 +58,7 @@ def write_made(
         good: Normal pictures, for loaders that ask for train/good.
         names: Of channels or columns, where the data does not say them.
         facts: Of all together.
+        rate: Of clips: frames a second of the films that are written in place of frames.
         overwrite: Replace a folder that was written here before.
 
     Raises:
@@ -65,7 +70,7 @@ def write_made(
             f"there are {len(data)} items, {len(region)} regions and {len(rows)} records; give as many of each."
         )
     with replacing_folder(Path(path), overwrite, MARKER) as fresh:
-        where = WRITERS[sort](fresh, data, region, rows, names)
+        where = writer(sort, rate)(fresh, data, region, rows, names)
         if good is not None:
             _good(fresh / "train" / GOOD, good)
         _verdicts(fresh, rows, where, facts or {})
@@ -95,7 +100,7 @@ def write_pictures(
     folder: Path, data: Any, region: Any, rows: Sequence[JSON], _names: Sequence[str] | None = None
 ) -> list[JSON]:
     """Pictures and their masks; where each is."""
-    called = _folders([str(row["kind"]) for row in rows])
+    called = folder_names([str(row["kind"]) for row in rows])
     count: Counter[tuple[str, bool]] = Counter()
     where: list[JSON] = []
     for picture, inside, row in zip(data, region, rows, strict=True):
@@ -123,7 +128,7 @@ def write_series(
         fine = bool(row.get("accepted", True))
         channels = _named(names, values.shape[1])
         place = (folder if fine else folder / REJECTED) / "items" / f"{number:03d}.csv"
-        _csv(place, channels, values.tolist())
+        save_table(place, channels, values.tolist())
         spans.setdefault(fine, []).extend(
             (number, channel, start, end, row["kind"], row["strength"])
             for channel, one in zip(channels, marked.T, strict=True)
@@ -132,7 +137,7 @@ def write_series(
         where.append({"file": place.relative_to(folder).as_posix()})
     for fine, found in spans.items():
         place = folder if fine else folder / REJECTED
-        _csv(place / "regions.csv", ("item", "channel", "start", "end", "kind", "strength"), found)
+        save_table(place / "regions.csv", ("item", "channel", "start", "end", "kind", "strength"), found)
     return where
 
 
@@ -153,13 +158,30 @@ def write_rows(
             for number, item in enumerate(at.tolist())
             for column in np.flatnonzero(np.asarray(region[item], bool))
         ]
-        _csv(place / "regions.csv", ("row", "column", "kind", "strength"), cells)
+        save_table(place / "regions.csv", ("row", "column", "kind", "strength"), cells)
         for number, item in enumerate(at.tolist()):
             where[item] = {"file": (place / "made.csv").relative_to(folder).as_posix(), "row": number}
     return where
 
 
-WRITERS = {"image": write_pictures, "series": write_series, "tabular": write_rows}
+WRITERS: dict[str, Callable[..., list[JSON]]] = {
+    "image": write_pictures,
+    "series": write_series,
+    "tabular": write_rows,
+}
+
+
+def writer(sort: Sort, rate: float | None = None) -> Callable[..., list[JSON]]:
+    """What writes items of a kind of data."""
+    if sort == "video":
+        from anodiff.data.made_clips import write_clips
+
+        return lambda folder, data, region, rows, _names: write_clips(folder, data, region, rows, rate)
+    if sort == "multimodal":
+        from anodiff.data.made_records import write_records
+
+        return write_records
+    return WRITERS[sort]
 
 
 def save_picture(path: Path, picture: np.ndarray) -> None:
@@ -200,20 +222,25 @@ def _verdicts(folder: Path, rows: Sequence[JSON], where: Sequence[JSON], facts: 
         for row, place in zip(rows, where, strict=True)
     ]
     heads = list(dict.fromkeys(key for row in told for key in row))
-    _csv(folder / "verdicts.csv", heads, ([_cell(row.get(head)) for head in heads] for row in told))
+    save_table(folder / "verdicts.csv", heads, ([_cell(row.get(head)) for head in heads] for row in told))
     page = json.dumps({"facts": dict(facts), "items": told}, indent=1, default=_plain)
     (folder / "verdicts.json").write_text(page, encoding="utf-8")
 
 
-def _folders(kinds: Iterable[str]) -> dict[str, str]:
+def folder_names(kinds: Iterable[str]) -> dict[str, str]:
     """What the folder of each kind is called: a name that every disk takes, and no other kind's."""
     found: dict[str, str] = {}
     for kind in dict.fromkeys(kinds):
-        name = GOOD if kind in NORMAL else re.sub(r"[^\w-]+", "_", kind).strip("_") or "kind"
+        name = GOOD if kind in NORMAL else safe_name(kind) or "kind"
         while name != GOOD and name in found.values():
             name += "_"
         found[kind] = name
     return found
+
+
+def safe_name(name: str) -> str:
+    """A name as every disk takes it."""
+    return re.sub(r"[^\w-]+", "_", name).strip("_")
 
 
 def _table(path: Path, data: Any, at: np.ndarray, names: Sequence[str] | None) -> list[str]:
@@ -221,7 +248,7 @@ def _table(path: Path, data: Any, at: np.ndarray, names: Sequence[str] | None) -
     if isinstance(data, np.ndarray | list):
         values = np.asarray(data)
         columns = _named(names, values.shape[1])
-        _csv(path, columns, values[at].tolist())
+        save_table(path, columns, values[at].tolist())
         return columns
     frame = nw.from_native(data, eager_only=True)[at.tolist()]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -229,7 +256,8 @@ def _table(path: Path, data: Any, at: np.ndarray, names: Sequence[str] | None) -
     return [str(name) for name in frame.columns]
 
 
-def _csv(path: Path, heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> None:
+def save_table(path: Path, heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> None:
+    """Lines under heads as a csv."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
