@@ -69,6 +69,19 @@ def sound(path: Path) -> Path:
     return path
 
 
+def covered(path: Path) -> Path:
+    """A second of silence, with a picture on its cover."""
+    with av.open(str(path), "w") as container:
+        voice = container.add_stream("aac", rate=8000, layout="mono")
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.height, cover.width, cover.pix_fmt = 48, 72, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        shown = av.VideoFrame.from_ndarray(shades(1)[0], "gray")
+        container.mux([*cover.encode(shown), *cover.encode(None)])
+        _say(container, voice, 1.0)
+    return path
+
+
 def sideways(path: Path) -> Path:
     """An mp4 as telephones write it that are held upright: its frames lie on their side, and its header says so."""
     held = video(path).read_bytes()

@@ -10,7 +10,7 @@ import pytest
 
 from anodiff.data.clips import Clip, Frame, reel
 from anodiff.types import Misfit, Unreadable
-from film_toys import cut, shades, sideways, sound, video
+from film_toys import covered, cut, shades, sideways, sound, video
 
 
 def one(path: Path, **settings: object) -> Clip:
@@ -179,6 +179,7 @@ def test_what_is_no_video(tmp_path: Path) -> None:
     (tmp_path / "text.avi").write_text("not a video\n" * 500)
     assert why(tmp_path / "text.avi") == undecodable
     assert "it holds sound but no video" in why(sound(tmp_path / "sound.mp4"))
+    assert "it holds sound but no video" in why(covered(tmp_path / "covered.mp4"))
     (tmp_path / "loop.mp4").symlink_to(tmp_path / "loop.mp4")
     assert "it cannot be opened" in why(tmp_path / "loop.mp4")
     os.mkfifo(tmp_path / "pipe.mp4")

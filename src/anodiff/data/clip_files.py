@@ -30,6 +30,8 @@ UNTIMED = ("mjpeg", "h264", "hevc")
 """Formats that say nothing of time, for which 25 frames a second would be a guess."""
 DECLARING = ("mov", "matroska", "avi", "flv", "asf", "mxf")
 """Formats that declare how long they are; of the others it is estimated from what there is."""
+COVER = 1 << 10
+"""How FFmpeg marks a stream that is the picture on the cover of sound."""
 YEAR = 365 * 86400.0
 """Seconds after 1970 before which no camera filmed."""
 SHORT = 0.98
@@ -263,7 +265,7 @@ def _size(shot: Shot) -> tuple[int, int] | None:
 
 
 def _is_cover(stream: Any) -> bool:
-    return bool(stream.disposition & pyav().stream.Disposition.attached_pic)
+    return bool(int(getattr(stream, "disposition", 0)) & COVER)
 
 
 def _began(container: Any) -> float | None:
