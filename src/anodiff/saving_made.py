@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from anodiff.data.made_files import Sort, check_made_free, write_made
 from anodiff.made import Made
@@ -12,7 +12,7 @@ check_folder = check_made_free
 
 def write(
     made: Made,
-    kind: Sort,
+    kind: str,
     path: str | Path,
     *,
     good: Any = None,
@@ -35,6 +35,6 @@ def write(
         FileExistsError: there is something else at `path`.
     """
     return write_made(
-        path, kind, made.data, made.region, made.rows(), good=good, names=names, facts=made.facts, rate=rate,
+        path, cast(Sort, kind), made.data, made.region, made.rows(), good=good, names=names, facts=made.facts, rate=rate,
         overwrite=overwrite,
     )  # fmt: skip

@@ -40,6 +40,9 @@ Reach = Annotated[
 ]
 Keep = Annotated[Path | None, typer.Option(metavar="DIR", help="With a detector: save the generator, to use it again.")]
 Sheet = Annotated[int, typer.Option(help="Items on the contact sheet: the first so many, none picked; 0 for no sheet.")]
+Film = Annotated[
+    float | None, typer.Option(metavar="RATE", help="Of video: write mp4 files of so many frames a second, not frames.")
+]
 Seconds = Annotated[float | None, typer.Option("--max-seconds", help="With a detector: about how long to learn.")]
 
 
@@ -58,6 +61,7 @@ def generate(
     reach: Reach = None,
     keep: Keep = None,
     sheet: Sheet = 40,
+    film: Film = None,
     max_seconds: Seconds = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -85,7 +89,7 @@ def generate(
         like=like,
         seed=seed,
     )
-    write(made, generator.kind_, output, overwrite=overwrite)
+    write(made, generator.kind_, output, rate=film, overwrite=overwrite)
     if sheet:
         (output / "sheet.png").write_bytes(contact_sheet(made, first=sheet))
     facts = {**told(made, generator, output), "look": ", the sheet in sheet.png" if sheet else ""}

@@ -5,7 +5,7 @@ shown of an item is the same for pictures, series and rows; how it is drawn, eac
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from anodiff.made import Made
 from anodiff.types import Misfit
 
 FIRST = 40
-Sort = Literal["image", "series", "tabular"]
+Sort = Literal["image", "series", "tabular", "multimodal"]
 Real = tuple[Any, Any]
 """A known anomaly, laid out like the items, and where it is abnormal; None for nobody knows."""
 
@@ -64,7 +64,9 @@ def sheet(
     if first < 1 or not len(made):
         raise Misfit(f"a contact sheet shows the first {first} of {len(made)} items; give at least one of each.")
     few = made.only(np.arange(min(first, len(made))))
-    return contact_sheet(shown(few, examples or {}), sort_of(made.data), names or names_of(made.data))
+    if filmed(few):
+        few = stills(few)
+    return contact_sheet(shown(few, examples or {}), sort_of(few.data), names or names_of(few.data))
 
 
 def contact_sheet(
@@ -90,6 +92,10 @@ def contact_sheet(
         from anodiff.report.contact_series import series_sheet
 
         png = series_sheet(rows, names)
+    elif sort == "multimodal":
+        from anodiff.report.contact_records import records_sheet
+
+        png = records_sheet(rows)
     else:
         from anodiff.report.contact_rows import rows_sheet
 
@@ -123,9 +129,29 @@ def shown(made: Made, examples: Mapping[str, Sequence[Real]]) -> list[Shown]:
     return found
 
 
+def filmed(made: Made) -> bool:
+    """Whether the items are clips: pictures have regions of two axes."""
+    return isinstance(made.region, list) and np.ndim(made.region[0]) == 3
+
+
+def stills(made: Made) -> Made:
+    """Of each clip the frame that changed most, as pictures."""
+    at = [
+        int(np.argmax(np.abs(x.astype(np.int16) - before).reshape(len(x), -1).sum(1)))
+        for x, before in zip(made.data, made.normal, strict=True)
+    ]
+    frames, before, region = (
+        [np.asarray(clip)[t] for clip, t in zip(clips, at, strict=True)]
+        for clips in (made.data, made.normal, made.region)
+    )
+    return replace(made, data=frames, normal=before, region=region)
+
+
 def sort_of(data: Any) -> Sort:
     """Of which kind of data made items are, by how they are laid out."""
     if isinstance(data, list):
+        if isinstance(data[0], dict):
+            return "multimodal"
         one = np.asarray(data[0])
         return "image" if one.dtype == np.uint8 or one.ndim == 3 else "series"
     return "image" if isinstance(data, np.ndarray) and data.ndim >= 3 else "tabular"
