@@ -35,6 +35,14 @@ def write(
         FileExistsError: there is something else at `path`.
     """
     return write_made(
-        path, cast(Sort, kind), made.data, made.region, made.rows(), good=good, names=names, facts=made.facts, rate=rate,
+        path,
+        cast(Sort, kind),
+        made.data,
+        made.region,
+        made.rows(),
+        good=good,
+        names=names,
+        facts=made.facts,
+        rate=rate,
         overwrite=overwrite,
-    )  # fmt: skip
+    )
