@@ -8,12 +8,14 @@ import typer
 
 from anodiff.cli.options import Json, ModelPath, Overwrite, Quiet
 from anodiff.cli.terminal import Terminal, inert
+from anodiff.cli.video_kind import refuse_poses
 
 if TYPE_CHECKING:
     from anodiff import Detector
     from anodiff.report.findings import Findings
     from anodiff.report.image_findings import ImageFindings
     from anodiff.report.series_findings import SeriesFindings
+    from anodiff.report.video_findings import VideoFindings
 
 Out = Annotated[Path, typer.Option("--output", "-o", help="The html file to write.")]
 Data = Annotated[str | None, typer.Argument(help="Data to judge; without it, the fit alone.", show_default=False)]
@@ -35,6 +37,7 @@ def report(
 
     terminal = Terminal(quiet, json)
     detector = load_detector(model)
+    refuse_poses(detector.kind_)
     found, page = KINDS[detector.kind_](detector, data, model)
     with replacing(output, overwrite) as path:
         path.write_text(page, encoding="utf-8", errors="replace")
@@ -69,8 +72,18 @@ def of_images(detector: "Detector", data: str | None, model: Path) -> "tuple[Ima
     return found, render_images(found)
 
 
+def of_video(detector: "Detector", data: str | None, model: Path) -> "tuple[VideoFindings, str]":
+    """The same of video."""
+    from anodiff.report.video_findings import video_findings
+    from anodiff.report.video_render import render_video
+
+    found = video_findings(detector.inner_, data, model=str(model))
+    return found, render_video(found)
+
+
 KINDS: dict[str, Callable[["Detector", str | None, Path], tuple[Any, str]]] = {
     "tabular": of_rows,
     "series": of_series,
     "image": of_images,
+    "video": of_video,
 }

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from anodiff.cli.terminal import Terminal, inert
-from anodiff.cli.video_score import clock
 
 if TYPE_CHECKING:
     from anodiff.detect_video import VideoDetector
@@ -22,6 +21,8 @@ def explain_video(detector: "VideoDetector", data: str, top: int, model: str, te
 
 def in_words(each: "Scene") -> list[Any]:
     """A line, and a sentence."""
+    from anodiff.report.video_words import clock
+
     event = each.incident
     when = f"{clock(event.start_time)} to {clock(event.end_time)}"
     head = f"[bold]{inert(event.clip)}[/]  {when}  score {event.score:.4g}  p {event.p_value:.2g}"

@@ -167,6 +167,8 @@ def in_words(facts: dict[str, Any], model: str, data: str) -> list[str]:
 
 def event_in_words(event: dict[str, Any]) -> str:
     """One event in a line."""
+    from anodiff.report.video_words import clock
+
     left, top, right, bottom = event["box"]
     going = ", not over" if event["open"] else ""
     return (
@@ -174,14 +176,3 @@ def event_in_words(event: dict[str, Any]) -> str:
         f"({clock(event['start_time'])} to {clock(event['end_time'])}{going}), columns {left} to {right - 1}, rows "
         f"{top} to {bottom - 1} (peak {event['score']:.4g}, p {event['p_value']:.2g})."
     )
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds since the clip began.
-
-    >>> clock(3.5), clock(75), clock(3675.25)
-    ('0:03.5', '1:15.0', '1:01:15.2')
-    """
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"

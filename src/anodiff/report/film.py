@@ -18,6 +18,7 @@ from anodiff.incident import place_of
 from anodiff.report.boxes import boxed
 from anodiff.report.film_strip import Strip
 from anodiff.report.overlay import coloured, heated, strength
+from anodiff.report.video_words import clock
 
 if TYPE_CHECKING:
     from anodiff.detect_video import VideoDetector
@@ -113,7 +114,7 @@ class Painter:
             picture = boxed(picture, self._box(told), number, strip.letters)
         strip.push(place, told.score)
         going = f"event {number}" if self.lookout.running is not None else ""
-        return np.concatenate([picture, strip.drawn(clocked(told.time), told.score, going)])
+        return np.concatenate([picture, strip.drawn(clock(told.time), told.score, going)])
 
     def _begun(self, pixels: np.ndarray) -> Strip:
         self.size = shown_size((pixels.shape[0], pixels.shape[1]))
@@ -151,14 +152,3 @@ def enlarged(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if picture.shape[:2] == size:
         return picture
     return np.asarray(Pillow.fromarray(picture).resize(size[::-1], Pillow.Resampling.BICUBIC))
-
-
-def clocked(seconds: float) -> str:
-    """Minutes and seconds since the clip began.
-
-    >>> clocked(3.5), clocked(3675.25)
-    ('0:03.5', '1:01:15.2')
-    """
-    minutes, rest = divmod(round(seconds, 1), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"

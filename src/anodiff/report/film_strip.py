@@ -18,6 +18,15 @@ from anodiff.report.boxes import ALARM, INK, PAPER, SOFT, font
 CALM, LINE = (150, 168, 185), (223, 230, 236)
 
 
+def squeezed(value: float) -> float:
+    """How high a score is drawn that is so many times as far above the middle as the threshold, 0 to 1.
+
+    >>> [squeezed(value) for value in (-1.0, 0.0, 1.0, 2.0, 5.0)]
+    [0.0, 0.0, 0.5, 0.75, 0.9]
+    """
+    return max(value, 0.0) / 2 if value <= 1 else 1 - 1 / (2 * value)
+
+
 class Strip:
     """Draws the strip of a film.
 
@@ -47,8 +56,7 @@ class Strip:
     def level(self, score: float) -> float:
         """How high a score is drawn, 0 to 1; the threshold is at 0.5."""
         above = self.threshold - self.middle
-        value = max(0.0, (score - self.middle) / above) if above > 0 else 2.0 * (score > self.threshold)
-        return value / 2 if value <= 1 else 1 - 1 / (2 * value)
+        return squeezed((score - self.middle) / above) if above > 0 else 0.75 * (score > self.threshold)
 
     def push(self, place: int, score: float) -> None:
         """The score of a frame, counted from 0 in the film."""

@@ -77,7 +77,7 @@ def zoom_plot(event: JSON, zone: str | None) -> str:
     return uri(figure)
 
 
-def calibration_plot(points: Sequence[JSON], wanted: float) -> str:
+def calibration_plot(points: Sequence[JSON], wanted: float, of: str = "instants") -> str:
     """Wanted against found rates of events, both logarithmic, and what taking instants for independent would find."""
     figure = Figure(figsize=(4.6, 3.9), layout="constrained")
     axes = figure.add_subplot()
@@ -91,7 +91,7 @@ def calibration_plot(points: Sequence[JSON], wanted: float) -> str:
     axes.fill_between(rates, at_least("low"), at_least("high"), color=FAINT, lw=0, label="chance (95 %)")
     axes.plot([floor, 2 * max(rates)], [floor, 2 * max(rates)], color=SOFT, lw=0.8)
     axes.plot(rates, at_least("found"), "o-", color=EXPECTED, ms=5, lw=1.4, label="events, as set here")
-    axes.plot(rates, at_least("naive"), "s--", color=NAIVE, ms=4, lw=1.1, label="taking instants for independent")
+    axes.plot(rates, at_least("naive"), "s--", color=NAIVE, ms=4, lw=1.1, label=f"taking {of} for independent")
     axes.axvline(wanted, color=ALARM, lw=0.9, ls=":")
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -101,7 +101,7 @@ def calibration_plot(points: Sequence[JSON], wanted: float) -> str:
         one.set_ticks([], minor=True)
     axes.set_xlim(floor, 2 * max(rates))
     axes.set_ylim(floor * 0.9, 3 * max(rates))
-    axes.set_xlabel("wanted, events per 10,000 normal instants", fontsize=9)
+    axes.set_xlabel(f"wanted, events per 10,000 normal {of}", fontsize=9)
     axes.set_ylabel("found on held-out stretches", fontsize=9)
     axes.legend(frameon=False, fontsize=8.5, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.1)
     return uri(figure)
