@@ -8,11 +8,15 @@ import pytest
 
 from anodiff.anomalies.film_kinds import FILM_KINDS, along, reflected
 from anodiff.anomalies.film_scene import Stage, walks_of
+from anodiff.data.clips import reel
 from anodiff.generate_video import VideoGenerator
 from anodiff.made import Made, Order
+from anodiff.recipes.rushes import piece_of
+from anodiff.recipes.staging import Staging
 from anodiff.types import Misfit, Unreadable
 
 HEIGHT, WIDTH = 60, 90
+RANDOM = np.random.default_rng(0)
 
 
 def ground() -> np.ndarray:
@@ -162,6 +166,25 @@ def test_a_restored_generator_makes_the_same(generator: VideoGenerator) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(one.data, other.data, strict=True))
     assert [v.to_dict() for v in one.verdicts] == [v.to_dict() for v in other.verdicts]
     assert "Poisson" in generator.references()
+
+
+def test_a_detector_may_be_the_judge(generator: VideoGenerator, on: list[np.ndarray]) -> None:
+    again = VideoGenerator.restore(generator.config(), generator.arrays())
+    again.detector = object()
+    with pytest.raises(Misfit, match="give one that was fitted on video"):
+        again.sample(order(1))
+    staging = Staging(
+        generator.onlooker_, generator.usual_, {}, generator.things_, 1.0, 0.01,
+        lambda clips: [np.abs(x - on[0].astype(float)) if len(x) == 60 else 0.0 * x for x in clips],
+        generator.kept_,
+    )  # fmt: skip
+    asked = order(6, on=on, kind="inserted")
+    normals, made = staging.odd(
+        [staging.staged(asked, i, FILM_KINDS["inserted"], piece_of(reel(on[0]).clips[0], 0, RANDOM), None)
+         for i in range(2)]
+    )  # fmt: skip
+    assert len(normals) >= 60
+    assert made.min() > 10 > normals.max() == 0
 
 
 def test_where_nothing_moves_a_box_is_played_otherwise(generator: VideoGenerator) -> None:

@@ -6,7 +6,7 @@ trained, nothing is downloaded, and what is not touched stays as it was, to the 
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -114,7 +114,14 @@ class VideoGenerator(GeneratorSettings):
             Unreadable: the clips to make it on cannot be read.
         """
         staging = Staging(
-            self.onlooker_, self.usual_, self.plates_, self.things_, self.usual_.farthest(self.reach), self.p_value
+            self.onlooker_,
+            self.usual_,
+            self.plates_,
+            self.things_,
+            self.usual_.farthest(self.reach),
+            self.p_value,
+            self._maps(),
+            self.kept_,
         )
         with one_thread():
             pieces, regions = self._ordered(order)
@@ -217,6 +224,17 @@ class VideoGenerator(GeneratorSettings):
         at = np.random.default_rng([int(self.seed), 1]).permutation(len(pieces))[:KEPT]
         some = [pieces[i] for i in np.sort(at).tolist()]
         return as_pieces([smaller(piece, KEPT_PIXELS) for piece in some], [piece.flat for piece in some])
+
+    def _maps(self) -> Callable[[list[np.ndarray]], list[np.ndarray]] | None:
+        """What draws the maps of the detector that was given; None where none was."""
+        if self.detector is None:
+            return None
+        from anodiff.detect_video import VideoDetector
+
+        inner = getattr(self.detector, "inner_", self.detector)
+        if not isinstance(inner, VideoDetector) or not hasattr(inner, "held_"):
+            raise Misfit(f"the detector is a {type(inner).__name__}; give one that was fitted on video, or none.")
+        return lambda clips: list(inner.anomaly_map(clips))
 
     def _ordered(self, order: Order) -> tuple[list[Piece], list[np.ndarray | None]]:
         """A piece for each item, and its region where one was given."""

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from anodiff.anomalies.film_scene import Stage, Walk, spread_out
 from anodiff.anomalies.judge import Judge
 from anodiff.anomalies.strength import FARTHEST, farthest_of, seek
 from anodiff.made import NORMAL, Judgement, Made, Order, one_of_these
-from anodiff.recipes.onlooker import Onlooker, Sight, sight
+from anodiff.recipes.onlooker import Onlooker, Sight, sight, worst
 from anodiff.recipes.rushes import Piece
 from anodiff.types import JSON, Misfit
 
@@ -84,6 +84,8 @@ class Staging:
         things: What moves in normal video, to be put elsewhere.
         farthest: The score at strength 1.
         p_value: Of what is abnormal enough.
+        maps: Evidence by pixel `(T, H, W)` of clips, by a detector that is the judge; None for the onlooker.
+        kept: Normal clips that made ones are compared with by it.
     """
 
     onlooker: Onlooker
@@ -92,6 +94,8 @@ class Staging:
     things: Sequence[Walk]
     farthest: float
     p_value: float
+    maps: Callable[[list[np.ndarray]], list[np.ndarray]] | None = None
+    kept: Sequence[Piece] = ()
 
     def made(self, order: Order, pieces: Sequence[Piece], regions: Sequence[np.ndarray | None]) -> Made:
         """What was ordered, on these pieces, one for each item; in these regions `(T, H, W)` where they are given."""
@@ -185,7 +189,7 @@ class Staging:
         target = np.array([each.target for each in done])
         verdicts = judge.verdicts(
             whole=(usual.whole, whole),
-            odd=(usual.scores, np.array([each.score for each in done])),
+            odd=self.odd(done),
             wanted=np.maximum(Conformal().fit(usual.scores).p_value(target), self.p_value),
             change=[np.abs(each.x.astype(np.float32) - each.piece.x).mean(-1) / 255 for each in done],
             region=[each.region for each in done],
@@ -193,6 +197,19 @@ class Staging:
         )
         told = judge.two_sample(usual.whole, whole) if len(done) >= FEWEST_TOGETHER else {}
         return verdicts, {"two_sample": told}
+
+    def odd(self, done: Sequence[Staged]) -> tuple[np.ndarray, np.ndarray]:
+        """How odd regions of normal clips and of made ones are, to the onlooker or to the detector."""
+        if self.maps is None:
+            return self.usual.scores, np.array([each.score for each in done])
+        draw = np.random.default_rng(0)
+        normals: list[float] = []
+        boxes = math.ceil(2 * FEWEST_NORMALS / max(1, len(self.kept)))
+        for piece, map in zip(self.kept, self.maps([p.native(p.x) for p in self.kept]), strict=True):
+            stage = Stage.of(piece.x, self.plates.get(shape_of(piece.x)))
+            normals += [within(map, region) for region in regions_of(stage, boxes, draw)]
+        found = self.maps([each.piece.native(each.x) for each in done])
+        return np.array(normals), np.array([within(m, each.region) for m, each in zip(found, done, strict=True)])
 
     def _plate(self, x: np.ndarray) -> np.ndarray:
         return Stage.plate_for(x, self.plates.get(shape_of(x)))
@@ -281,6 +298,12 @@ def look_of(seen: Sight, region: np.ndarray) -> np.ndarray:
     some = seen.features[cells] if cells.any() else seen.features.reshape(-1, seen.features.shape[-1])
     size = [np.log1p(cells.sum()), np.log1p(cells.any((1, 2)).sum())]
     return np.concatenate([some.mean(0), some[:, :-2].std(0), size])
+
+
+def within(map: np.ndarray, region: np.ndarray) -> float:
+    """The highest evidence `(T, H, W)` in a region, on average over five frames at their worst."""
+    inside = np.flatnonzero(region.any((1, 2)))
+    return worst(np.array([map[t][region[t]].max() for t in inside]))
 
 
 def shape_of(x: np.ndarray) -> str:
