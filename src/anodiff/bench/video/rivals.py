@@ -1,10 +1,12 @@
 r"""Rivals on video: `fit(clips)`, then `maps(clip)`: a map of each frame `(h, w)`; its largest value is the score.
 
-.. math:: a_t(u) = |G * (x_t - x_{t-1})|(u), \qquad a_t(p) = \min_{m \in M} \|v_p(x_{t-1}, x_t) - m\|, \qquad
+.. math:: a_t(u) = G * |x_t - x_{t-1}|(u), \qquad
+          a_t(p) = \tfrac{1}{k} \textstyle\sum_{m \in N_k(p)} \|v_p(x_{t-1}, x_t) - m\|, \qquad
           a_t(p) = \sqrt{(f_p(x_t) - \mu_p)^\top \Sigma_p^{-1} (f_p(x_t) - \mu_p)} ,
 
-the smoothed difference of frames, the nearest patch of optical flow, and PaDiM-style of each frame alone, the features
-those of the embedded backbone. Frames are read in grey; the first of a clip has no motion and takes the second's map.
+the smoothed difference of frames, the nearest k of kept patches of optical flow, and PaDiM-style of each frame alone,
+the features those of the embedded backbone. Flow is computed as anodiff's own is, on frames as large. Frames are read
+in grey; the first of a clip has no motion and takes the second's map.
 """
 
 from abc import ABC, abstractmethod
@@ -14,9 +16,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from anodiff.bench.images.coreset import farthest, nearest
 from anodiff.bench.images.seen import frozen
 from anodiff.bench.images.whiten import Whiten
 from anodiff.data.clips import Clip
@@ -24,11 +26,12 @@ from anodiff.modalities.grids import on_one_grid
 
 LAYERS = ("s8", "s16")
 GRID = (20, 30)
-CELL = 8
+CELL, SHORT = 8, 240
+"""Sides of a patch of flow and, of frames as flow is computed, of the shorter side; pixels."""
 LEARNT = 400
 """Frames that PaDiM-style learns, evenly spread."""
-CORESET, POOLED = 4000, 60_000
-"""Patches of flow that are kept, and of how many they are chosen."""
+KEPT, NEIGHBOURS = 8000, 10
+"""Patches of flow that are kept, drawn; a greedy choice would keep the errors of flow, and was worse."""
 
 
 class Rival(ABC):
@@ -56,25 +59,25 @@ class Difference(Rival):
     def maps(self, clip: Clip) -> Iterator[np.ndarray]:
         """Smoothed differences."""
         changes = (after.astype(np.float32) - before for before, after in couples(clip))
-        return first_twice(np.abs(gaussian_filter(change, self.sigma)) for change in changes)
+        return first_twice(gaussian_filter(np.abs(change), self.sigma) for change in changes)
 
 
 class NearestFlow(Rival):
-    """Distance of each patch of optical flow to the nearest of a coreset of normal ones.
+    """Mean distance of each patch of optical flow to the nearest of some normal ones.
 
     Args:
-        seed: Of the draw, and of the first of the coreset.
+        seed: Of the draw.
     """
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
     def fit(self, clips: Sequence[Clip]) -> Self:
-        """Keep a coreset of patches."""
+        """Keep some patches."""
         rows = np.concatenate([flow.reshape(-1, flow.shape[-1]) for clip in clips for flow in flows(clip)])
         draw = np.random.default_rng(self.seed)
-        x = torch.from_numpy(rows[np.sort(draw.choice(len(rows), min(POOLED, len(rows)), replace=False))])
-        self.kept_ = x[farthest(x, CORESET, self.seed)]
+        kept = rows[draw.choice(len(rows), min(KEPT, len(rows)), replace=False)]
+        self.near_ = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(kept))).fit(kept)
         return self
 
     def maps(self, clip: Clip) -> Iterator[np.ndarray]:
@@ -82,8 +85,8 @@ class NearestFlow(Rival):
         return first_twice(self._map(flow) for flow in flows(clip))
 
     def _map(self, flow: np.ndarray) -> np.ndarray:
-        rows = torch.from_numpy(flow.reshape(-1, flow.shape[-1]))
-        return np.asarray(nearest(rows, self.kept_).clamp(min=0).sqrt().numpy()).reshape(flow.shape[:2])
+        apart, _ = self.near_.kneighbors(flow.reshape(-1, flow.shape[-1]))
+        return np.asarray(apart.mean(1).reshape(flow.shape[:2]), np.float32)
 
 
 class Padim(Rival):
@@ -130,11 +133,17 @@ def couples(clip: Clip) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def flows(clip: Clip) -> Iterator[np.ndarray]:
     """Patches of dense optical flow `(h, w, 3)`: their mean shift in pixels to the right and down, and mean speed."""
     cv2 = opencv()
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     for before, after in couples(clip):
-        moved = flow.calc(before, after, None)
+        large = [cv2.resize(each, None, fx=scale(each), fy=scale(each)) for each in (before, after)]
+        moved = flow.calc(*large, None)
         speed = np.linalg.norm(moved, axis=-1, keepdims=True)
         yield pooled(np.concatenate([moved, speed], -1))
+
+
+def scale(frame: np.ndarray) -> float:
+    """How many times as large flow is computed."""
+    return SHORT / min(frame.shape)
 
 
 def pooled(planes: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ class Asked:
     """What a run does: methods by name, with so many seeds; the rivals' scores are smoothed by `sigma` frames."""
 
     methods: tuple[str, ...] = (OURS, *RIVALS)
-    sigma: float = 8.0
+    sigma: float = 4.0
     recipe: str = "auto"
     changes: tuple[tuple[str, float], ...] = ()
 
