@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from anodiff.report.film_strip import squeezed
 from anodiff.report.plots import uri
-from anodiff.report.series_axes import ALARM, EVENT, INK, SOFT, named, numbered, stacked
+from anodiff.report.series_axes import ALARM, EVENT, INK, SOFT, named, stacked
 from anodiff.report.video_words import clock
 from anodiff.types import JSON
 
@@ -20,11 +20,12 @@ BINS = 700
 """Columns of a curve; each shows the highest score of its time."""
 TICKS = {0.0: "0", 1.0: "alarm", 2.0: "×2", 5.0: "×5"}
 CALM = "#96a8b9"
-NARROWEST = 0.004
+NARROWEST, APART = 0.004, 0.025
+"""Least width of a shaded event, and least distance of two numbers, as shares of the axis."""
 
 
 def curve(times: Sequence[float], scores: Sequence[float]) -> JSON:
-    """A clip's scores as at most `BINS` columns: where they begin and end, and the highest in each.
+    """A clip's scores as at most `BINS` columns: where they begin and end, and the highest in each, or the last before.
 
     >>> curve([0.0, 1.0, 2.0], [1.0, 3.0, 2.0])
     {'span': [0.0, 3.0], 'score': [1.0, 3.0, 2.0]}
@@ -38,12 +39,14 @@ def curve(times: Sequence[float], scores: Sequence[float]) -> JSON:
     place = np.clip(((when - first) / (last - first) * bins).astype(int), 0, bins - 1)
     highest = np.full(bins, np.nan)
     np.fmax.at(highest, place, values)
-    return {"span": [first, last], "score": [float(v) if np.isfinite(v) else None for v in highest]}
+    filled = np.maximum.accumulate(np.where(np.isfinite(highest), np.arange(bins), 0))
+    highest = highest[filled]
+    return {"span": [first, last], "score": highest.tolist()}
 
 
 def curves_plot(tracks: Sequence[JSON], middle: float, threshold: float, clocked: bool) -> str:
     """Clips above each other, each over its own time."""
-    figure, axes = stacked([1.0] * len(tracks), above=0.5)
+    figure, axes = stacked([1.0] * len(tracks), above=0.28)
     longest = max(track["span"][1] for track in tracks)
     for panel, track in zip(axes, tracks, strict=True):
         panel.set_xlim(0, longest)
@@ -55,7 +58,7 @@ def curves_plot(tracks: Sequence[JSON], middle: float, threshold: float, clocked
         panel.get_yticklabels()[1].set_color(ALARM)
         if len(tracks) > 1:
             named(panel, track["name"])
-        numbered(panel, [(e["from"] + e["to"]) / 2 for e in track["events"]], [e["number"] for e in track["events"]])
+        _numbered(panel, track["events"], longest)
     foot = axes[-1]
     foot.xaxis.set_major_locator(MaxNLocator(8))
     if clocked:
@@ -72,7 +75,7 @@ def _shaded(axes: Axes, track: JSON, longest: float) -> None:
 
 
 def _filled(axes: Axes, track: JSON, middle: float, threshold: float) -> None:
-    values = np.array([np.nan if v is None else v for v in track["score"]], float)
+    values = np.array(track["score"], float)
     if not len(values):
         return
     above = threshold - middle
@@ -81,3 +84,16 @@ def _filled(axes: Axes, track: JSON, middle: float, threshold: float) -> None:
     axes.fill_between(edges, 0, np.append(shown, shown[-1]), step="post", color=CALM, lw=0)
     high = np.where(shown > 0.5, shown, np.nan)
     axes.fill_between(edges, 0, np.append(high, high[-1]), step="post", color=ALARM, lw=0)
+
+
+def _numbered(axes: Axes, events: Sequence[JSON], longest: float) -> None:
+    """Numbers of events, but for those that would hide others."""
+    free = -1.0
+    for each in events:
+        at = (each["from"] + each["to"]) / 2
+        if at >= free:
+            free = at + APART * longest
+            axes.annotate(
+                str(each["number"]), (at, 0.86), ha="center", va="center", fontsize=9, color="white", fontweight="bold",
+                bbox={"boxstyle": "round,pad=0.22", "facecolor": ALARM, "edgecolor": "white", "linewidth": 0.8},
+            )  # fmt: skip

@@ -27,7 +27,7 @@ LISTED = 200
 """Events that are listed."""
 CLOSE = 0.5
 """A closer look is worth while where it shows less than this share of the height and of the width."""
-LETTERS = 13
+LETTERS = 16
 
 
 @dataclass(frozen=True, eq=False)

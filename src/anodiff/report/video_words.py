@@ -49,7 +49,7 @@ def told(event: Incident, size: tuple[int, int], sees: Mapping[str, str], clocke
     '0:00.4 to 0:02.4, at the left edge: odd by how it moves (80 % of the evidence; p = 0.004).'
     """
     left, top, right, bottom = event.box
-    when = f"{clock(event.start_time)} to {clock(event.end_time)}" if clocked else f"{frames_of(event)}"
+    when = between(event.start_time, event.end_time) if clocked else frames_of(event)
     share = shares(event, sees)
     most = max(share, key=lambda name: share[name], default="")
     found = f"odd by {DEEDS[most]} ({100 * share[most]:.0f} % of the evidence; " if most else "odd as a whole ("
@@ -59,6 +59,15 @@ def told(event: Incident, size: tuple[int, int], sees: Mapping[str, str], clocke
 def frames_of(event: Incident) -> str:
     """The frames of an event."""
     return f"frames {event.start:,} to {event.end - 1:,}"
+
+
+def between(start: float, end: float) -> str:
+    """Two times since the clip began, or one where they are the same.
+
+    >>> between(1.0, 2.5), between(1.0, 1.04)
+    ('0:01.0 to 0:02.5', 'at 0:01.0')
+    """
+    return f"at {clock(start)}" if clock(start) == clock(end) else f"{clock(start)} to {clock(end)}"
 
 
 def shares(event: Incident, sees: Mapping[str, str]) -> dict[str, float]:
