@@ -6,21 +6,24 @@ A record is judged by the parts that it has, on the scale of normal records of w
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from anodiff.data.records import Records
 from anodiff.modalities.multimodal import Multimodal
-from anodiff.recipes.blended import Asked, Blended, Heard, Pattern
+from anodiff.recipes.blended import VIEWS, Asked, Blended, Heard, Pattern
 from anodiff.recipes.blended_fusion import Fused
 from anodiff.recipes.blended_kept import Kept
+from anodiff.recipes.blended_learn import joined
 from anodiff.recipes.schema import Recipe
 from anodiff.types import JSON, Scores
 
 NEUTRAL = 0.0
 """The score of a record without any part: below that of every other."""
-REST, ALL = "{} given the rest", "all together"
+REST, ALL, AGAINST = "{} given the rest", "all together", "{} against {}"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,15 @@ class Blend:
         if asked.read == "together":
             return ALL
         name = self.parts[asked.part]
+        if asked.read == VIEWS:
+            return AGAINST.format(name, self.parts[asked.reference])
         return name if asked.read == "part" else REST.format(name)
+
+    def look(self, X: Any) -> tuple[Tensor, Records]:
+        """Features `(n, F)` of records, behind them what views say, and the records as they were read."""
+        encoded, found = self.modality.look(X)
+        views = self.model.views
+        return (encoded.x if views is None else joined(encoded.x, views.judge(self.modality, found))), found
 
     def pattern_of(self, present: np.ndarray) -> Pattern:
         """The parts that a record with these `(P,)` is judged by: all, or the most of them that were calibrated."""
@@ -136,4 +147,4 @@ def fused_scores(fused: Mapping[Pattern, Fused], heard: Mapping[Pattern, Heard],
 
 def codes_of(model: Blended, x: Tensor, present: np.ndarray) -> Tensor:
     """Codes `(n, D)` of features."""
-    return model.latents(x, torch.from_numpy(present))
+    return model.latents(x[:, : sum(map(len, model.latents.means))], torch.from_numpy(present))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from anodiff.alarms import Conformal, Tail, benjamini_hochberg
 from anodiff.blend import Blend, codes_of
 from anodiff.calibration import Counted, tail_of
 from anodiff.data.records import Records, Unread
-from anodiff.modalities.base import Encoded
 from anodiff.modalities.multimodal import Multimodal
 from anodiff.recipes.blended import Grown, Heard, Pattern
 from anodiff.recipes.blended_kept import Kept
@@ -147,14 +147,14 @@ class MultimodalDetector(Settings):
             Unreadable: there are fewer than two records with a part in X.
         """
         check_is_fitted(self, "whole_")
-        encoded, found = self._looked(X)
+        x, found = self._looked(X)
         present, blend = found.present, self.whole_
         if present.any(1).sum() < 2:
             raise Unreadable("X has fewer than 2 records with a part; calibrate with normal ones, better 100.")
         heard = {}
         for pattern, fit in self.held_.left_out.items():
             places = np.flatnonzero(present[:, list(pattern)].all(1))
-            said = blend.model.said(encoded.x[places], blend.asked, pattern)
+            said = blend.model.said(x[places], blend.asked, pattern)
             heard[pattern] = Heard(places, said, fit.told) if len(places) >= 2 else fit
         grown = Grown(blend.model, list(blend.asked), heard)
         fused = fused_of(blend.recipe, grown, use_of(blend.recipe, blend.modality))
@@ -168,8 +168,8 @@ class MultimodalDetector(Settings):
         Raises:
             Unreadable: there are no records in X.
         """
-        encoded, found = self._looked(X)
-        return self.whole_.scores(encoded.x, found.present)
+        x, found = self._looked(X)
+        return self.whole_.scores(x, found.present)
 
     def p_value(self, X: Any) -> Scores:
         """How probably a normal record with the same parts scores as high, `(n,)`."""
@@ -206,21 +206,21 @@ class MultimodalDetector(Settings):
 
         NaN where the part is missing, or nothing is left to compare it with.
         """
-        encoded, found = self._looked(X)
-        nats = self.whole_.surprises(encoded.x, found.present)
+        x, found = self._looked(X)
+        nats = self.whole_.surprises(x, found.present)
         return dict(zip(self.evidences_, nats.T, strict=True))
 
     def anomaly_map(self, X: Any) -> np.ndarray:
         """What each of `evidences_` adds to the score, `(n, evidences)` float64; each row adds up to its score."""
-        encoded, found = self._looked(X)
-        return self.whole_.evidence(encoded.x, found.present)
+        x, found = self._looked(X)
+        return self.whole_.evidence(x, found.present)
 
     def explain(self, X: Any, *, top: int = 3) -> "list[Reason]":
         """Per record: which parts raised the score, what was expected of them given the others, and a sentence."""
         from anodiff.explain.parts import reasons
 
-        encoded, found = self._looked(X)
-        return reasons(self.whole_, encoded.x, found, self.p_of, self.threshold_, top=top)
+        x, found = self._looked(X)
+        return reasons(self.whole_, x, found, self.p_of, self.threshold_, top=top)
 
     def names(self, X: Any) -> list[str]:
         """What the records of X are called, in the order of their scores."""
@@ -324,15 +324,15 @@ class MultimodalDetector(Settings):
             raise AttributeError("the detector is not fitted yet; call fit.")
         return self.held_.counted
 
-    def _looked(self, X: Any) -> tuple[Encoded, Records]:
+    def _looked(self, X: Any) -> tuple[Tensor, Records]:
         """Features of X, and its records as they were read; says what could not be, and what has no parts."""
         check_is_fitted(self, "whole_")
-        encoded, found = self.whole_.modality.look(X)
+        x, found = self.whole_.look(X)
         bare = int((~found.present.any(1)).sum())
         said = [f"{bare} of {len(found)} records have no part that can be read; p-value 1."] if bare else []
         for note in [*found.notes, *unread_in_words(found.unread), *said]:
             warnings.warn(note, UserWarning, stacklevel=3)
-        return encoded, found
+        return x, found
 
     def _modality(self) -> Multimodal:
         if isinstance(self.modality, Multimodal):

@@ -18,6 +18,7 @@ from anodiff.recipes.blended import Asked, Blended, Heard, Pattern, asked_of, re
 from anodiff.recipes.blended_fusion import USES, Fused
 from anodiff.recipes.blended_kept import Kept
 from anodiff.recipes.blended_latents import Latents
+from anodiff.recipes.blended_views import Views
 from anodiff.recipes.build import Group
 from anodiff.recipes.schema import bibtex, recipe
 from anodiff.saving import sealed, state, write_folder
@@ -73,6 +74,7 @@ class MultimodalConfig(BaseModel):
     encoding: dict[str, Any]
     fused: list[FusedConfig] = Field(min_length=1)
     kept: dict[str, Any]
+    views: tuple[str, str] | None = None
     names: list[str]
     recipe_was_auto: bool
     facts: MultimodalFacts
@@ -98,6 +100,8 @@ def arrays_of(held: Held) -> dict[str, np.ndarray]:
         "left_out": {"present": held.present, "kept": held.kept, **_heard_arrays(held.left_out)},
         "held_out": {"present": held.held_present, **_heard_arrays(held.held_out)},
     }
+    if whole.model.views is not None:
+        groups["views"] = whole.model.views.arrays()
     for name, model in whole.model.panel.items():
         groups[f"denoiser.{name}"] = state(model)
     for pattern, fused in whole.fused.items():
@@ -117,7 +121,8 @@ def restored(config: MultimodalConfig, group: Group) -> MultimodalDetector:
     chosen = recipe(config.recipe)
     modality = Multimodal.restore(config.encoding, group("encoding"))
     parts = len(modality.columns)
-    asked = asked_of(chosen, parts)
+    view = None if config.views is None else (place(modality, config.views[0]), place(modality, config.views[1]))
+    asked = asked_of(chosen, parts, view)
     latents = Latents.restore(group("latents"), modality.widths_)
     panel = {name: revived(chosen, name, group(f"denoiser.{name}"), latents.widths) for name in chosen.denoisers}
     fused = {}
@@ -130,14 +135,12 @@ def restored(config: MultimodalConfig, group: Group) -> MultimodalDetector:
     kept = Kept.restore(config.kept, group("kept"), modality.columns)
     if kept.codes.shape[1] != sum(latents.widths):
         raise BadModel(f"the records that it shows have {kept.codes.shape[1]} cells, the model {sum(latents.widths)}")
-    rivals = {name: torch.from_numpy(each) for name, each in group("rivals").items()}
-    if rivals["others"].shape[1:] != (sum(latents.widths),) or rivals["having"].shape[1:] != (parts,):
-        raise BadModel(
-            f"its rivals have shape {tuple(rivals['others'].shape)}, where {sum(latents.widths)} cells belong"
-        )
-    blend = Blend(
-        modality, Blended(chosen, latents, panel, rivals["others"], rivals["having"].bool()), asked, fused, kept, facts
-    )
+    others, having = (torch.from_numpy(group("rivals")[name]) for name in ("others", "having"))
+    if others.shape[1:] != (sum(latents.widths),) or having.shape != (len(others), parts):
+        raise BadModel(f"its rivals have shape {tuple(others.shape)}, where {sum(latents.widths)} cells belong")
+    views = None if config.views is None else Views.restore(config.views, group("views"))
+    model = Blended(chosen, latents, panel, others, having.bool(), views)
+    blend = Blend(modality, model, asked, fused, kept, facts)
     left, other = group("left_out"), group("held_out")
     held = Held(
         blend,
@@ -155,11 +158,18 @@ def restored(config: MultimodalConfig, group: Group) -> MultimodalDetector:
     detector = MultimodalDetector(modality, asked_for)
     detector.set_params(**config.settings)
     check_settings(detector)
-    blank = torch.zeros(1, sum(modality.widths_))
+    blank = torch.zeros(1, sum(modality.widths_) + (views is not None))
     if not np.isfinite(blend.scores(blank, np.ones((1, parts), bool))).all():
         raise BadModel("its scores are not numbers")
     detector._finish(held)
     return detector
+
+
+def place(modality: Multimodal, name: str) -> int:
+    """Of a part among the others."""
+    if name not in modality.columns:
+        raise BadModel(f"it holds views of {name}, which is not among its parts, {', '.join(modality.columns)}")
+    return modality.columns.index(name)
 
 
 def card(blend: Blend, statement: str) -> str:
@@ -230,6 +240,7 @@ def _config(detector: MultimodalDetector, weights: bytes) -> JSON:
             for pattern, fused in whole.fused.items()
         ],
         "kept": whole.kept.config(),
+        "views": None if whole.model.views is None else [whole.model.views.reference, whole.model.views.tested],
         "names": list(held.names),
         "recipe_was_auto": isinstance(detector.recipe, str) and detector.recipe == "auto" and not detector.changes,
         "facts": whole.facts,

@@ -21,6 +21,7 @@ from torch import Tensor
 from anodiff.diffusion.parted import GaussianParts, Parts, RowParts
 from anodiff.metrics.ranking import auroc
 from anodiff.recipes.blended_latents import Latents
+from anodiff.recipes.blended_views import Views
 from anodiff.recipes.build import question, references, revive_gaussian, schedule
 from anodiff.recipes.schema import Recipe
 from anodiff.recipes.specs import EmpiricalSpec, FusionSpec, GaussianSpec
@@ -34,6 +35,8 @@ BLOCK = 512
 RIVALS = 1000
 """Records that others are compared with, at most."""
 GIVEN = ("given", "rivals")
+VIEWS = "views"
+"""The question whether a picture is what its reference leads to expect."""
 FEW_PARTS = 4
 """Up to so many parts every pattern of missing ones is calibrated."""
 SAME = 1e-6
@@ -41,21 +44,30 @@ SAME = 1e-6
 
 @dataclass(frozen=True)
 class Asked:
-    """One question: a score, read of a `part`, of it `given` the rest or by its `rivals`, or of all `together` (-1)."""
+    """One question: a score, read of a `part`, of it `given` the rest or by its `rivals`, or of all `together` (-1).
+
+    Of two views of one thing, the part is the tested one.
+    """
 
     score: str
     read: str
     part: int
+    reference: int = -1
 
     def fits(self, pattern: Pattern) -> bool:
         """Whether it can be put to records with these parts."""
         if self.read == "part":
             return self.part in pattern
+        if self.read == VIEWS:
+            return self.part in pattern and self.reference in pattern
         return len(pattern) > 1 and (self.read == "together" or self.part in pattern)
 
 
-def asked_of(recipe: Recipe, parts: int) -> list[Asked]:
-    """The questions of a recipe for so many parts; of a single one, it is asked for itself alone."""
+def asked_of(recipe: Recipe, parts: int, view: tuple[int, int] | None = None) -> list[Asked]:
+    """The questions of a recipe for so many parts; of a single one, it is asked for itself alone.
+
+    Where two parts are views of one thing, reference and tested, that is the last question.
+    """
     found = []
     for name, spec in recipe.scores.items():
         if spec.read == "together":
@@ -64,7 +76,7 @@ def asked_of(recipe: Recipe, parts: int) -> list[Asked]:
             found += [Asked(name, spec.read, p) for p in range(parts)]
     alone = [Asked(name, "part", 0) for name in recipe.scores]
     some = [each for each in found if parts > 1 or each.read == "part"]
-    return some or alone
+    return (some or alone) + ([] if view is None else [Asked(VIEWS, VIEWS, view[1], view[0])])
 
 
 def patterns_of(present: np.ndarray) -> list[Pattern]:
@@ -90,6 +102,7 @@ class Blended:
         panel: Models of the parts, by name of the recipe's denoisers.
         others: Codes of some normal records `(m, D)`, whose parts are rivals.
         having: Which parts those have `(m, P)`.
+        views: Of a picture given its reference, where there are such.
     """
 
     recipe: Recipe
@@ -97,19 +110,25 @@ class Blended:
     panel: Mapping[str, Parts]
     others: Tensor
     having: Tensor
+    views: Views | None = None
 
     def said(self, x: Tensor, asked: Sequence[Asked], pattern: Pattern, swapped: Tensor | None = None) -> np.ndarray:
         """Answers `(n, questions)` float64 on features `(n, F)` that have all parts of a pattern; NaN where unfit.
+
+        Behind the features stands what views say, where there are any.
 
         Where features are given that are `swapped`, each question is of its own part of those, given the rest of x.
         """
         present = torch.zeros(len(x), len(self.latents.means), dtype=torch.bool)
         present[:, list(pattern)] = True
-        z = self.latents(x, present)
-        other = z if swapped is None else self.latents(swapped, present)
+        width = sum(map(len, self.latents.means))
+        z = self.latents(x[:, :width], present)
+        other = z if swapped is None else self.latents(swapped[:, :width], present)
         found = np.full((len(x), len(asked)), np.nan)
         for k, each in enumerate(asked):
-            if each.fits(pattern) and (swapped is None or each.read in GIVEN):
+            if each.read == VIEWS:
+                found[:, k] = x[:, width] if each.fits(pattern) and swapped is None else np.nan
+            elif each.fits(pattern) and (swapped is None or each.read in GIVEN):
                 for start in range(0, len(x), BLOCK):
                     part = slice(start, start + BLOCK)
                     found[part, k] = self._answer(each, z[part], other[part], pattern)
@@ -147,11 +166,13 @@ class Seen:
     """Normal records to learn from.
 
     Attributes:
-        x: Features `(n, F)`.
+        x: Features `(n, F)`, behind them what views say of each, left out.
         present: Which parts each has `(n, P)`.
         widths: Features of each part.
         fold: Of each record `(n,)`.
         kept: Whether each may be learnt from `(n,)` bool.
+        views: Of a picture given its reference, where there are such.
+        view: The places of reference and tested among the parts.
     """
 
     x: Tensor
@@ -159,6 +180,8 @@ class Seen:
     widths: Sequence[int]
     fold: np.ndarray
     kept: np.ndarray
+    views: Views | None = None
+    view: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -192,7 +215,7 @@ def grow_blended(recipe: Recipe, seen: Seen, seed: int) -> Generator[Step, None,
     Raises:
         Misfit: a score is not a number on some records.
     """
-    asked = asked_of(recipe, len(seen.widths))
+    asked = asked_of(recipe, len(seen.widths), seen.view)
     folds = np.unique(seen.fold)
     turns = [
         (seen.kept & (seen.fold != fold), np.flatnonzero(seen.fold == fold)) if len(folds) > 1 else (seen.kept, folds)
@@ -219,7 +242,7 @@ def fitted(
 ) -> Generator[Step, None, Blended]:
     """A model of some records `(n,)` bool, of codes of so many cells."""
     fusion = cast(FusionSpec, recipe.fusion)
-    x, present = seen.x[rows], torch.from_numpy(seen.present[rows])
+    x, present = seen.x[rows, : sum(seen.widths)], torch.from_numpy(seen.present[rows])
     latents = Latents.fit(x, present, seen.widths, fusion.share, fusion.most, counts)
     z, process = latents(x, present), schedule(recipe)
     panel: dict[str, Parts] = {}
@@ -233,7 +256,7 @@ def fitted(
             raise Misfit(f"denoiser {name} is no model of several parts; choose empirical or gaussian.")
     yield from ()
     some = torch.linspace(0, len(z) - 1, min(len(z), RIVALS)).long()
-    return Blended(recipe, latents, panel, z[some], present[some])
+    return Blended(recipe, latents, panel, z[some], present[some], seen.views)
 
 
 def revived(recipe: Recipe, name: str, arrays: Mapping[str, np.ndarray], widths: Sequence[int]) -> Parts:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anodiff.alarms.surprise import Surprise
-from anodiff.recipes.blended import GIVEN, Asked, Heard, Pattern
+from anodiff.recipes.blended import GIVEN, VIEWS, Asked, Heard, Pattern
 from anodiff.recipes.schema import Recipe
 from anodiff.types import Scores
 
@@ -26,6 +26,8 @@ HARMONIC = ("auto", "late")
 LEAST = 1e-3
 """A weight below this share of the largest is none."""
 CHANCE = 0.5
+COARSE = 0.1
+"""What pictures as a whole say of each other is worth less where views compare them place by place."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +96,21 @@ def fuse(recipe: Recipe, asked: Sequence[Asked], pattern: Pattern, heard: Heard,
     return Fused(pattern, use, scales, weights, Surprise().fit(combined(blank.surprises(heard.said), weights, use)))
 
 
+def _weight(recipe: Recipe, asked: Asked) -> float:
+    return 1.0 if asked.read == VIEWS else recipe.scores[asked.score].weight
+
+
 def weighed(recipe: Recipe, asked: Sequence[Asked], pattern: Pattern, told: np.ndarray, use: str) -> np.ndarray:
     """The weight of each question `(questions,)`: the recipe's, and of those given the rest how well they tell."""
-    found = np.array([recipe.scores[each.score].weight if each.fits(pattern) else 0.0 for each in asked])
+    found = np.array([_weight(recipe, each) if each.fits(pattern) else 0.0 for each in asked])
     reads = np.array([each.read for each in asked])
     if use == "early" and (found[reads == "together"] > 0).any():
         found[reads != "together"] = 0
     else:
         found[reads == "together"] *= float(use == "auto" or not (found[reads != "together"] > 0).any())
     given = np.isin(reads, GIVEN)
+    if (reads == VIEWS).any() and found[reads == VIEWS].any() and len(pattern) == 2:
+        found[given] *= COARSE
     if use != "early" and given.any():
         worth = np.clip(2 * (np.nan_to_num(told, nan=CHANCE) - CHANCE), 0, 1)
         found[given] *= worth[given]

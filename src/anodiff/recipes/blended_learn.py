@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
+import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
@@ -16,6 +17,7 @@ from anodiff.data.twins import folds
 from anodiff.modalities.multimodal import Multimodal
 from anodiff.recipes.blended import Grown, Heard, Pattern, Seen, grow_blended
 from anodiff.recipes.blended_fusion import Fused, fuse
+from anodiff.recipes.blended_views import fit_views, views_in
 from anodiff.recipes.grow import Progress
 from anodiff.recipes.schema import Recipe
 from anodiff.types import JSON, Unreadable
@@ -74,7 +76,11 @@ def learn_blended(
     groups = together(encoded.x, present, modality.widths_, [told["kind"] for told in modality.layout_.values()])
     fold = folds(groups, recipe.folds, seed)
     kept = present.any(1)
-    blended = Seen(encoded.x, present, modality.widths_, fold, kept)
+    names = views_in(modality, records)
+    held = None if names is None else fit_views(modality, records, names, fold, kept)
+    x, views = (encoded.x, None) if held is None else (joined(encoded.x, held[1]), held[0])
+    view = None if views is None else (modality.columns.index(views.reference), modality.columns.index(views.tested))
+    blended = Seen(x, present, modality.widths_, fold, kept, views, view)
     grown = yield from _growing(recipe, blended, seed)
     use = use_of(recipe, modality)
     fused = fused_of(recipe, grown, use)
@@ -86,9 +92,14 @@ def learn_blended(
         if aside > 0:
             kept = kept.copy()
             kept[np.argsort(-scores, kind="stable")[:aside]] = False
-            grown = yield from _growing(recipe, Seen(encoded.x, present, modality.widths_, fold, kept), seed)
+            grown = yield from _growing(recipe, replace(blended, kept=kept), seed)
             fused = fused_of(recipe, grown, use, kept)
     return Learnt(grown, fused, records, encoded.x, kept, doubt, int(len(groups) - len(np.unique(groups))), count)
+
+
+def joined(x: Tensor, views: np.ndarray) -> Tensor:
+    """Features `(n, F)` with what views say behind them `(n, F + 1)`."""
+    return torch.cat([x, torch.from_numpy(np.float32(views))[:, None]], 1)
 
 
 def use_of(recipe: Recipe, modality: Multimodal) -> str:

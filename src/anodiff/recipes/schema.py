@@ -96,9 +96,7 @@ class Recipe(Spec):
         fused = {"part", "given", "rivals", "together"}
         odd = [name for name, score in self.scores.items() if (score.read in fused) != (self.fusion is not None)]
         if odd:
-            raise ValueError(
-                f"score {odd[0]} reads {self.scores[odd[0]].read}; {', '.join(sorted(fused))} are of a fusion"
-            )
+            raise ValueError(f"score {odd[0]} reads {self.scores[odd[0]].read}; of a fusion are {sorted(fused)}")
         for name, plane in self.planes.items():
             if (plane.space == "latent") != (plane.vae is not None):
                 raise ValueError(f"plane {name}: a latent plane, and no other, needs a vae, a folder or a name")
