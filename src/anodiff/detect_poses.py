@@ -61,7 +61,7 @@ class PoseDetector(Settings):
             regions: Not taken.
 
         Raises:
-            Unreadable: X are no poses, or show a body in fewer than 20 frames, or nobody moves.
+            Unreadable: X are no poses, or show a body in fewer than 20 frames, or nothing changes.
             Misfit: a setting is out of range, or examples are given.
         """
         for _ in self.fitting(X, examples=examples, regions=regions):

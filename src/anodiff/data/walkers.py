@@ -165,13 +165,13 @@ def _track(
 ) -> np.ndarray:
     frames = len(odd)
     height, usual = draw.uniform(1.5, 1.95), draw.normal(1, 0.08)
-    phase, course, depth = draw.uniform(0, 2 * np.pi), draw.normal(0, 0.06), draw.uniform(45, 85)
+    start, course, depth = draw.uniform(0, 2 * np.pi), draw.normal(0, 0.06), draw.uniform(45, 85)
     drift = 0.04 * np.sin(np.arange(frames) * draw.uniform(0.02, 0.06) + draw.uniform(0, 6))
     pace = np.where(odd, PACES.get(str(kind), 1.0), 1.0)
     quick = usual * (1 + drift) * np.abs(pace)
     swing, cadence = SWING * np.sqrt(quick), CADENCE * np.sqrt(quick)
     swing = np.where(quick > 0, swing, SWING * np.sqrt(usual))
-    phase = phase + np.cumsum(2 * np.pi * cadence * np.sign(pace) / rate)
+    phase = start + np.cumsum(2 * np.pi * cadence * np.sign(pace) / rate)
     step = 4 * (THIGH + SHANK) * cadence * np.sin(swing) * np.sign(pace) / rate
     turned = np.convolve(odd & (kind == "against"), np.ones(TURNING) / TURNING)[:frames]
     heading = course + np.pi * (left + turned)
@@ -182,7 +182,7 @@ def _track(
     joints[..., 1] = np.sin(heading)[:, None] * x + np.cos(heading)[:, None] * y + place[:, None, 1]
     joints[..., 2] += 0.5 + 0.012 * np.cos(2 * phase)[:, None]
     for a, b in ORDERS.get(str(kind), ()):
-        joints[np.ix_(odd, [a, b])] = joints[np.ix_(odd, [b, a])]
+        joints[odd, a], joints[odd, b] = joints[odd, b], joints[odd, a]
     scale, there = (depth * height, _pictured(joints)) if dimensions == 2 else (height, joints)
     found = scale * (there + noise * draw.normal(size=there.shape))
     return np.where(draw.uniform(size=(frames, len(JOINTS), 1)) < missing, np.nan, found)

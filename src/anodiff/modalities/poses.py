@@ -41,6 +41,7 @@ class Walk:
     Attributes:
         x: `(T, J * D + D)` float32: joints about the middle, then the motion of the body, in their standard deviations.
         known: What of it was seen, bool, likewise.
+        doubt: Standard deviation of what was filled, float32, likewise; 0 where it is known.
         seen: Frames whose pose can be judged `(T,)`.
         centre: The middle of the body `(T, D)`, in the units of the track.
         size: The size of the body `(T,)`, likewise.
@@ -48,6 +49,7 @@ class Walk:
 
     x: Tensor
     known: Tensor
+    doubt: Tensor
     seen: np.ndarray
     centre: np.ndarray
     size: np.ndarray
@@ -108,7 +110,7 @@ class Poses(BaseEstimator):
         """Learn the mean pose and scales.
 
         Raises:
-            Unreadable: fewer than 20 frames show a body, or nobody ever moved.
+            Unreadable: fewer than 20 frames show a body, or nothing ever changes.
             Misfit: names or the centre are not of these joints.
         """
         shown = [track for track in people.tracks if len(track)]
@@ -136,7 +138,7 @@ class Poses(BaseEstimator):
             self.spread_ = np.cov(poses.T, bias=True) if len(poses) > 1 else np.eye(j * d)
             self.drift_ = _drift([walk[0][:, : j * d].reshape(-1, j, d) for walk in walks])
         if not (spread > 1e-9).any():
-            raise Unreadable("nobody ever moves, and every pose is the same; there is nothing to learn from.")
+            raise Unreadable("every pose and every step is the same; there is nothing to learn from.")
         floors = np.repeat([FLOORS["joints"], FLOORS["motion"]], [j * d, d])
         self.scale_ = np.maximum(spread, floors)
         return self
@@ -160,9 +162,10 @@ class Poses(BaseEstimator):
 
     def encode(self, track: np.ndarray) -> Walk:
         """A track `(T, J, D)` as a walk; its frames never depend on later ones."""
-        x, known, seen, centre, size = self._laid(track)
+        x, known, doubt, seen, centre, size = self._laid(track)
         x = np.where(seen[:, None], (x - self.mean_) / self.scale_, 0.0)
-        return Walk(torch.from_numpy(x.astype(np.float32)), torch.from_numpy(known), seen, centre, size)
+        told = (torch.from_numpy(v.astype(np.float32)) for v in (x, doubt / self.scale_))
+        return Walk(next(told), torch.from_numpy(known), next(told), seen, centre, size)
 
     def decode(self, x: np.ndarray, centre: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Coordinates `(T, width)` as joints `(T, J, D)` about the `centre` `(T, D)` of bodies of `size` `(T,)`."""
@@ -228,25 +231,27 @@ class Poses(BaseEstimator):
         return made
 
     def _laid(self, track: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Coordinates `(T, width)` in sizes of the body, what is known of them, frames seen, centres and sizes."""
+        """Coordinates `(T, width)` in sizes of the body, what is known, the doubt, frames seen, centre and size."""
         (j, d), frames = self.shape_, len(track)
         there = np.isfinite(track[..., 0]) & self.ever_
         seen = there.sum(1) >= max(2, np.ceil(LEAST_SEEN * self.ever_.sum()))
-        centre, size, offsets = self._followed(track, there, seen)
+        centre, size, offsets, doubt = self._followed(track, there, seen)
         before = np.concatenate([centre[:1], centre[:-1]])
         moved = seen & np.concatenate([[False], seen[:-1]])[:frames]
         motion = np.where(moved[:, None], (centre - before) / size[:, None], 0.0)
         x = np.concatenate([(offsets / size[:, None, None]).reshape(frames, j * d), motion], 1)
         known = np.repeat(there & seen[:, None], d, 1)
-        return x, np.concatenate([known, np.repeat(moved[:, None], d, 1)], 1), seen, centre, size
+        doubt = np.concatenate([doubt, np.zeros((frames, d))], 1)
+        return x, np.concatenate([known, np.repeat(moved[:, None], d, 1)], 1), doubt, seen, centre, size
 
     def _followed(self, track: np.ndarray, there: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Centre `(T, D)`, size `(T,)` and joints about the centre `(T, J, D)`, frame after frame."""
+        """Centre `(T, D)`, size `(T,)`, joints about the centre `(T, J, D)` and their doubt `(T, J * D)`, by frame."""
         (j, d), ever, frames = self.shape_, self.ever_, len(track)
         middle = np.zeros(j, bool)
         middle[list(self.centre) if self.centre is not None else slice(None)] = True
         middle = middle & ever if (middle & ever).any() else ever
         centre, size, offsets = np.zeros((frames, d)), np.ones(frames), np.zeros((frames, j, d))
+        doubt = np.zeros((frames, j * d))
         last, age, own, sizes = self.average_, np.full(j, np.inf), 1.0, list[float]()
         for t in range(frames):
             age += 1
@@ -256,7 +261,7 @@ class Poses(BaseEstimator):
             here, body = there[t], track[t]
             if not here[ever].all():
                 own = own if sizes else _size(track[t, here], self.average_[here])
-                body = self._filled(track[t], here, last, age, own)
+                body, doubt[t] = self._filled(track[t], here, last, age, own)
             age[here] = 0
             body = np.where(ever[:, None], body, 0.0)
             away = body - body[ever].mean(0)
@@ -265,12 +270,12 @@ class Poses(BaseEstimator):
             centre[t] = body[middle].mean(0)
             offsets[t] = np.where(ever[:, None], body - centre[t], 0.0)
             size[t], last = own, offsets[t] / own
-        return centre, size, offsets
+        return centre, size, offsets, doubt
 
     def _filled(
         self, frame: np.ndarray, here: np.ndarray, last: np.ndarray, age: np.ndarray, size: float
-    ) -> np.ndarray:
-        """A frame `(J, D)` with the joints that are not `here`.
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A frame `(J, D)` with the joints that are not `here`, and their standard deviation `(J * D,)`.
 
         Args:
             frame: Joints as given.
@@ -297,7 +302,9 @@ class Poses(BaseEstimator):
             flat[known] = about
             guess = flat.reshape(body.shape)
         body.ravel()[gone] = (middle + size * guess).ravel()[gone]
-        return body
+        doubt = np.zeros(body.size)
+        doubt[gone] = np.sqrt(stays * lost)
+        return body, doubt
 
     def _check_settings(self) -> None:
         for name in ("rate", "per_hour"):

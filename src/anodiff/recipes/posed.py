@@ -189,7 +189,9 @@ def grown(
 def shown(
     view: Sight, walks: Sequence[Walk], frames: Sequence[np.ndarray], seed: int, most: int = SHOWN
 ) -> tuple[Tensor, Tensor]:
-    """Windows `(n, C, length)` of those frames, and no other window that overlaps with others; at most so many.
+    """Windows `(n, C, length)` that overlap with those frames alone, at most so many; and what of them is known.
+
+    What was filled is drawn from what it may have been: shown as it is, it would seem surer than it is.
 
     Raises:
         Unreadable: there are fewer than two.
@@ -203,16 +205,17 @@ def shown(
     total = sum(map(len, places))
     if total < 2:
         raise Unreadable(
-            f"{total} stretches of {view.length} frames show a whole body; give longer tracks, or more of them."
+            f"{total} stretches of {view.length} frames show a body throughout; give longer tracks, or more of them."
         )
     kept = np.sort(np.random.default_rng(seed).permutation(total)[:most])
     cuts = np.cumsum([0, *map(len, places)])
-    x, known = [], []
+    x, known, generator = [], [], torch.Generator().manual_seed(seed)
     for walk, own, first, last in zip(walks, places, cuts, cuts[1:], strict=False):
         starts = torch.from_numpy(own[kept[(kept >= first) & (kept < last)] - first])
         if len(starts):
             windows, there = view.windows(walk)
-            x.append(windows[starts])
+            doubt = walk.doubt[:, view.columns].unfold(0, view.length, 1)[starts]
+            x.append(windows[starts] + doubt * torch.randn(doubt.shape, generator=generator))
             known.append(there[starts])
     return torch.cat(x), torch.cat(known)
 

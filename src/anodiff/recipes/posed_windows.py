@@ -3,7 +3,7 @@ r"""Windows of walks, what a score says of each, and what that says of a frame,
 .. math:: a_t = \operatorname{mean}_{i : t \in F_i} a(w_i), \qquad a^\text{causal}_t = a(w_{t-L+1}) ,
 
 F the poses that a window is judged by: those after its past where that is given, else all. What is not known of a
-window is no evidence. Offline, frames before the first that is judged say what that says.
+window is no evidence; what is known stands for it. Offline, frames before the first that is judged say what that says.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from anodiff.diffusion.denoise import Denoiser
 from anodiff.modalities.poses import Poses, Walk
@@ -21,6 +22,9 @@ from anodiff.recipes.schema import Recipe
 from anodiff.recipes.specs import GaussianSpec, NetworkSpec
 from anodiff.scores.base import AnomalyScore
 from anodiff.scores.levels import shared_out
+
+LEAST_KNOWN = 0.2
+"""Share of a window from which on what is known of it stands for all of it."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,11 @@ class Question:
             rows, condition = told(rows, known, self.sight.past)
         with torch.no_grad():
             evidence = self.member(self.denoiser, rows, **condition)
-        counts = known[:, :, x.shape[2] - rows.shape[2] :]
-        map = shared_out(evidence.total.double(), evidence.map.abs().double()) * counts
-        total = map.flatten(1).sum(1)
         ahead = x.shape[2] - rows.shape[2]
-        return total, torch.nn.functional.pad(map, (ahead, 0))
+        counts = known[:, :, ahead:].double()
+        share = counts.mean((1, 2), keepdim=True).clamp(min=LEAST_KNOWN)
+        map = shared_out(evidence.total.double(), evidence.map.abs().double()) * counts / share
+        return map.flatten(1).sum(1), pad(map, (ahead, 0))
 
     def frames(self, walk: Walk, judged: np.ndarray | None = None) -> dict[bool, np.ndarray]:
         """What it says of each frame `(T,)`, offline (False) and causally (True); NaN where it cannot judge."""
