@@ -1,5 +1,6 @@
 """What the README and the docs show runs as written, page by page, and their links lead somewhere."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -40,6 +41,29 @@ def draw_parts(folder: Path) -> None:
         Image.fromarray(pixels).save(path)
 
 
+def film_days(folder: Path) -> None:
+    """An ordinary day and another, which commands about video name."""
+    from anodiff.data.film import film
+    from anodiff.data.walkway import walkway
+
+    film(folder / "ordinary.mp4", walkway(150, seed=1).frames, rate=10)
+    film(folder / "today.mp4", walkway(80, ["fast"], seed=2).frames, rate=10)
+
+
+def write_records(folder: Path) -> None:
+    """Photos and what should hold, which commands about several kinds name."""
+    noise = np.random.default_rng(1)
+    for name, count in (("steps", 60), ("shift", 10)):
+        lines = []
+        for k in range(count):
+            open_ = k % 2
+            pixels = np.clip(noise.normal(60 + 120 * open_, 12, (32, 32)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{name}{k}.png")
+            text = "the lid is open" if open_ else "the lid is closed"
+            lines.append(json.dumps({"photo": f"{name}{k}.png", "should": text, "grams": noise.normal(20, 1)}))
+        (folder / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+
+
 @pytest.mark.parametrize("page", having("sh"), ids=lambda page: page.stem)
 def test_commands_run_as_written(page, tmp_path, monkeypatch):
     from anodiff.cli.app import app
@@ -50,6 +74,10 @@ def test_commands_run_as_written(page, tmp_path, monkeypatch):
     for name, rows in table.items():
         np.savetxt(f"{name}.csv", rows, delimiter=",", header="radius,texture,round,area,smooth,dense", comments="")
     draw_parts(tmp_path)
+    if page.stem == "video":
+        film_days(tmp_path)
+    if page.stem == "several":
+        write_records(tmp_path)
     for line in "".join(blocks(page, "sh")).splitlines():
         command, *arguments = shlex.split(line, comments=True) or [""]
         if command == "anodiff":
