@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from anodiff.report.findings import Findings
     from anodiff.report.image_findings import ImageFindings
     from anodiff.report.series_findings import SeriesFindings
+    from anodiff.report.several_findings import SeveralFindings
     from anodiff.report.video_findings import VideoFindings
 
 Out = Annotated[Path, typer.Option("--output", "-o", help="The html file to write.")]
@@ -81,9 +82,19 @@ def of_video(detector: "Detector", data: str | None, model: Path) -> "tuple[Vide
     return found, render_video(found)
 
 
+def of_records(detector: "Detector", data: str | None, model: Path) -> "tuple[SeveralFindings, str]":
+    """The same of records of several kinds."""
+    from anodiff.report.several_findings import several_findings
+    from anodiff.report.several_render import render_several
+
+    found = several_findings(detector.inner_, data, model=str(model))
+    return found, render_several(found)
+
+
 KINDS: dict[str, Callable[["Detector", str | None, Path], tuple[Any, str]]] = {
     "tabular": of_rows,
     "series": of_series,
     "image": of_images,
     "video": of_video,
+    "multimodal": of_records,
 }

@@ -46,7 +46,7 @@ def told(event: Incident, size: tuple[int, int], sees: Mapping[str, str], clocke
 
     >>> event = Incident("a.mp4", 10, 60, 30, 0.4, 2.36, 5.0, 0.004, (0, 60, 20, 100), {"pace": 4.0, "looks": 1.0})
     >>> told(event, (120, 180), {"pace": "motion", "looks": "appearance"})
-    '0:00.4 to 0:02.4, at the left edge: odd by how it moves (80 % of the evidence; p = 0.004).'
+    '0:00.4 to 0:02.4, at the lower left: odd by how it moves (80 % of the evidence; p = 0.004).'
     """
     left, top, right, bottom = event.box
     when = between(event.start_time, event.end_time) if clocked else frames_of(event)
