@@ -183,9 +183,11 @@ class Staging:
     def judged(self, done: Sequence[Staged]) -> tuple[list[Judgement], JSON]:
         """What is said of each, and of all together."""
         judge, usual = Judge(self.p_value), self.usual
-        seen = [sight(each.x, self._plate(each.piece.x), _moments(each.region)) for each in done]
-        whole = np.stack([whole_of(s, each.region) for s, each in zip(seen, done, strict=True)])
-        looks = np.stack([look_of(s, each.region) for s, each in zip(seen, done, strict=True)])
+        plates = [self._plate(each.piece.x) for each in done]
+        whole, looks = (
+            np.stack([of(sight(e.x, plate, frames(e.region)), e.region) for e, plate in zip(done, plates, strict=True)])
+            for of, frames in ((whole_of, _moments), (look_of, _itself))
+        )
         target = np.array([each.target for each in done])
         verdicts = judge.verdicts(
             whole=(usual.whole, whole),
@@ -195,8 +197,14 @@ class Staging:
             region=[each.region for each in done],
             looks=(usual.looks, looks),
         )
-        told = judge.two_sample(usual.whole, whole) if len(done) >= FEWEST_TOGETHER else {}
-        return verdicts, {"two_sample": told}
+        if len(done) < FEWEST_TOGETHER:
+            return verdicts, {"two_sample": {}}
+        # Clips differ among themselves: what was made is told from what it was made on.
+        before = np.stack([
+            whole_of(sight(e.piece.x, plate, _moments(e.region)), np.zeros_like(e.region))
+            for e, plate in zip(done, plates, strict=True)
+        ])  # fmt: skip
+        return verdicts, {"two_sample": judge.two_sample(before, whole)}
 
     def odd(self, done: Sequence[Staged]) -> tuple[np.ndarray, np.ndarray]:
         """How odd regions of normal clips and of made ones are, to the onlooker or to the detector."""
@@ -316,15 +324,14 @@ def shape_of(x: np.ndarray) -> str:
 
 
 def _moments(region: np.ndarray) -> np.ndarray:
-    """All of the frames about the middle of a region, as many as a clip is known by."""
+    """All of the frames about the middle of a region, as many as normal stretches have."""
     at = np.flatnonzero(region.any((1, 2)))
+    middle = int(at[0] + at[-1] + 1) // 2 if len(at) else 0
+    first = int(np.clip(middle - SPAN // 2, 0, max(0, len(region) - SPAN)))
     found = np.zeros(region.shape, dtype=bool)
-    if len(at):
-        first, last = int(at[0]), int(at[-1]) + 1
-        if last - first < SPAN:
-            first = int(np.clip((first + last - SPAN) // 2, 0, max(0, len(region) - SPAN)))
-            last = first + SPAN
-        found[first:last] = True
-    else:
-        found[:SPAN] = True
+    found[first : first + SPAN] = True
     return found
+
+
+def _itself(region: np.ndarray) -> np.ndarray:
+    return region
