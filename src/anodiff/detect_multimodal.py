@@ -220,7 +220,10 @@ class MultimodalDetector(Settings):
         from anodiff.explain.parts import reasons
 
         x, found = self._looked(X)
-        return reasons(self.whole_, x, found, self.p_of, self.threshold_, top=top)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            limit = self.threshold_
+        return reasons(self.whole_, x, found, self.p_of, limit, top=top)
 
     def names(self, X: Any) -> list[str]:
         """What the records of X are called, in the order of their scores."""

@@ -15,7 +15,7 @@ The training rows do by their likeness: row i counts for part p as far as its ot
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -110,7 +110,7 @@ class GaussianParts(Parts):
 
     def fits(self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float) -> Tensor:
         moved, usual = self.given(part, x, told), self.together([part])
-        inside, offset = moved.denoiser, moved.offset
+        inside, offset = cast(Gaussian, moved.denoiser), moved.offset
         away = [_white(each, others.double(), level) for each in (inside, usual)]
         centre = _white(inside, offset + inside.mean, level)
         return ((away[1] ** 2).sum(1) - squares(centre, away[0])) / 2
@@ -159,7 +159,8 @@ class RowParts(Parts):
 
     def fits(self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float) -> Tensor:
         scaled = self.given(part, x, told)
-        rows, prior = scaled.denoiser.rows, scaled.denoiser.prior
+        likened = cast(Likened, scaled.denoiser)
+        rows, prior = likened.rows, likened.prior
         apart = -squares(others.double() / scaled.scale, rows) / (2 * level**2)
         highest = apart.amax(1, keepdim=True)
         near = torch.exp(apart - highest)

@@ -255,7 +255,7 @@ def shape_of(values: np.ndarray) -> np.ndarray:
 def bridged(values: np.ndarray) -> np.ndarray:
     """A series `(T,)` with its gaps filled linearly."""
     there = np.isfinite(values)
-    return np.interp(np.arange(len(values)), np.flatnonzero(there), values[there])
+    return np.asarray(np.interp(np.arange(len(values)), np.flatnonzero(there), values[there]))
 
 
 def _there(column: Column) -> list[str]:

@@ -147,14 +147,15 @@ class Blended:
             rest = [p for p in pattern if p != each.part]
             if each.read == "rivals":
                 return self._rivals(each, z, x, rest, float(getattr(score, "level", 0.0)))
-            return _total(score, model.given(each.part, z, rest), x) - alone
+            return np.asarray(_total(score, model.given(each.part, z, rest), x) - alone)
 
     def _rivals(self, each: Asked, z: Tensor, x: Tensor, rest: Sequence[int], level: float) -> np.ndarray:
         """The share of other records' parts that would fit the rest better."""
         model = self.panel[str(self.recipe.scores[each.score].of)]
         others = self.others[self.having[:, each.part]][:, model.cells([each.part])]
         own = torch.cat([model.fits(each.part, z[[i]], rest, x[[i]], level) for i in range(len(z))])
-        return np.asarray((model.fits(each.part, z, rest, others, level) > own).double().mean(1).numpy())
+        better = model.fits(each.part, z, rest, others, level) > own
+        return np.asarray(better.double().mean(1).numpy(), np.float64)
 
 
 def _total(score: AnomalyScore, denoiser: object, x: Tensor) -> np.ndarray:
@@ -274,7 +275,7 @@ def revived(recipe: Recipe, name: str, arrays: Mapping[str, np.ndarray], widths:
 def _heard(
     asked: Sequence[Asked], pattern: Pattern, seen: Seen, models: Sequence[tuple[Blended, np.ndarray]], seed: int
 ) -> Heard:
-    there = seen.present[:, list(pattern)].all(1)
+    there = np.asarray(seen.present[:, list(pattern)].all(1))
     places, said, mixed = list[np.ndarray](), list[np.ndarray](), list[np.ndarray]()
     for model, out in models:
         own = out[there[out]]

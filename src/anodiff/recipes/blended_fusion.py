@@ -68,7 +68,7 @@ class Fused:
     def parts(self, said: np.ndarray) -> np.ndarray:
         """What each question adds to the scores `(n, questions)`; rows add up to them."""
         nats = self.surprises(said)
-        return self.shares(nats) * self.total(combined(nats, self.weights, self.use))[:, None]
+        return np.asarray(self.shares(nats) * self.total(combined(nats, self.weights, self.use))[:, None])
 
 
 def powers(nats: np.ndarray, use: str) -> np.ndarray:

@@ -60,11 +60,9 @@ class Kept:
         if not bool(having.any()):
             return None
         apart = torch.zeros(int(having.sum()), dtype=torch.float64)
-        for own, rows, p in zip(
-            z.split(list(widths)), self.codes.split(list(widths), 1), range(len(widths)), strict=True
-        ):
-            if p in told:
-                apart += squares(own[None].double(), rows[having].double())[0] / len(own)
+        own, rows = torch.split(z, list(widths)), torch.split(self.codes, list(widths), 1)
+        for p in told:
+            apart += squares(own[p][None].double(), rows[p][having].double())[0] / widths[p]
         return int(torch.nonzero(having)[int(apart.argmin())])
 
     def of_part(self, name: str, place: int) -> Any:

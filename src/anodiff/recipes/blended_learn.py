@@ -75,7 +75,7 @@ def learn_blended(
     check(encoded.x, present, modality.columns)
     groups = together(encoded.x, present, modality.widths_, [told["kind"] for told in modality.layout_.values()])
     fold = folds(groups, recipe.folds, seed)
-    kept = present.any(1)
+    kept = np.asarray(present.any(1))
     names = views_in(modality, records)
     held = None if names is None else fit_views(modality, records, names, fold, kept)
     x, views = (encoded.x, None) if held is None else (joined(encoded.x, held[1]), held[0])
@@ -136,7 +136,7 @@ def own_scores(fused: Mapping[Pattern, Fused], heard: Mapping[Pattern, Heard], p
 def together(x: Tensor, present: np.ndarray, widths: Sequence[int], kinds: Sequence[str]) -> np.ndarray:
     """Groups `(n,)` of records that must not be parted: of one picture or series, or alike in all their parts."""
     n = len(x)
-    links = [_same(x.numpy(), present.all(1), 1.0)]
+    links = [_same(x.numpy(), np.asarray(present.all(1)), 1.0)]
     starts = np.cumsum([0, *widths])
     for p, kind in enumerate(kinds):
         if kind in ("image", "series"):

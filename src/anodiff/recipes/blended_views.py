@@ -58,9 +58,10 @@ class Views:
 
     def map(self, seen: Tensor) -> Tensor:
         """Squared distances `(h, w)` of features `(2C, h, w)`, the reference's first."""
-        rows = ((seen.double().flatten(1).T - self.mean) / self.std).split(len(self.gain), 1)
-        left = rows[1] - rows[0] @ self.gain
-        return ((left @ self.precision) * left).sum(1).reshape(seen.shape[1:])
+        reference, tested = torch.split((seen.double().flatten(1).T - self.mean) / self.std, len(self.gain), 1)
+        left = tested - reference @ self.gain
+        found: Tensor = ((left @ self.precision) * left).sum(1)
+        return found.reshape(seen.shape[1:])
 
     def said(self, seen: Tensor) -> float:
         """What a pair says: the logarithm of its oddest place."""
