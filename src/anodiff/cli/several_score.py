@@ -30,14 +30,14 @@ def score_several(
     from anodiff.cli.sinks import sink
     from anodiff.detect_multimodal import unread_in_words
 
-    encoded, found = detector.model_.modality.look(data)
+    x, found = detector.model_.look(data)
     for note in [*found.notes, *unread_in_words(found.unread)]:
         warnings.warn(note, UserWarning, stacklevel=2)
-    scores = detector.model_.scores(encoded.x, found.present)
+    scores = detector.model_.scores(x, found.present)
     alarms = detector.decide(scores, fdr=fdr)
-    table = table_of(detector, found, scores, alarms, detector.model_.surprises(encoded.x, found.present))
+    table = table_of(detector, found, scores, alarms, detector.model_.surprises(x, found.present))
     if map:
-        parts = detector.model_.evidence(encoded.x, found.present)
+        parts = detector.model_.evidence(x, found.present)
         for name, column in zip(detector.evidences_, parts.T, strict=True):
             table = table.append_column(f"map.{name}", [column])
     with sink(output, overwrite) as write:

@@ -8,11 +8,12 @@ import numpy as np
 
 from anodiff.data.records import Records
 from anodiff.detect_multimodal import MultimodalDetector
+from anodiff.explain.parts import reasons
 from anodiff.report.calibration import curve, rates_for
 from anodiff.report.citing import works
 from anodiff.report.image_words import drift
 from anodiff.report.several_shown import cells, expected
-from anodiff.report.several_words import headline, limits, part_of, told, trust
+from anodiff.report.several_words import headline, limits, tell, trust
 from anodiff.report.survey import counted, histogram_edges
 from anodiff.types import JSON, Scores
 from anodiff.version import __version__
@@ -21,6 +22,8 @@ WORST = 16
 BESIDES = 4
 """Records without alarm that are shown after those in alarm."""
 LISTED = 200
+TOLD = 2
+"""Pieces of evidence that a sentence tells of."""
 LEAST = 0.01
 """Share of the evidence from which on a bar is drawn."""
 
@@ -133,20 +136,22 @@ def _line(detector: MultimodalDetector, seen: _Judged, place: int) -> JSON:
 
 def _entry(detector: MultimodalDetector, seen: _Judged, place: int) -> tuple[JSON, JSON]:
     """A record for the report: what is said of it, and what is shown."""
-    known, blend, present = _line(detector, seen, place), detector.model_, seen.found.present[place]
-    parts = np.maximum(seen.parts[place], 0)
+    blend, parts = detector.model_, np.maximum(seen.parts[place], 0)
+    (reason,) = reasons(blend, seen.x[[place]], seen.found.take([place]), detector.p_of, detector.threshold_, top=TOLD)
     shares = parts / parts.sum() if parts.sum() else parts
     bars = [
         {"name": name, "share": float(share)}
         for name, share in sorted(zip(detector.evidences_, shares, strict=True), key=lambda pair: -pair[1])
         if share >= LEAST
     ]
-    missing = [name for name, there in zip(blend.parts, present, strict=True) if not there]
-    about = next((part for bar in bars[:1] if (part := part_of(bar["name"], blend.parts)) is not None), None)
-    wanted = None if about is None else expected(blend, seen.x[[place]], present, about)
-    said = told(bars, known["p_value"], known["alarm"], missing)
-    shown = {"cells": cells(seen.found, place), "about": about, "expected": wanted}
-    return {**known, "said": said, "bars": bars, "missing": missing}, shown
+    first = next((each for each in reason.parts if each.part is not None), None)
+    wanted = next((each for each in reason.parts if each.expected is not None), None)
+    shown = {
+        "cells": cells(seen.found, place),
+        "about": None if first is None else first.part,
+        "expected": None if wanted is None else expected(wanted, blend.modality.layout_[str(wanted.part)]["kind"]),
+    }
+    return {**reason.to_dict(), "said": tell(reason), "bars": bars}, shown
 
 
 def _about(detector: MultimodalDetector, seen: _Judged, name: str) -> JSON:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from anodiff.blend import Blend, codes_of
 from anodiff.data.records import Column, Records
+from anodiff.explain.parts import Told
 from anodiff.explain.values import written
 from anodiff.types import JSON, Unreadable
 
@@ -61,26 +61,11 @@ def small(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(Pillow.fromarray(pixels).resize((width, height), Pillow.Resampling.LANCZOS))
 
 
-def expected(blend: Blend, x: Any, present: np.ndarray, part: str) -> JSON | None:
-    """What a part held in the record of fit whose other parts are most like these.
-
-    Args:
-        blend: Fitted.
-        x: Features of one record `(1, F)`.
-        present: Which parts it has `(P,)`.
-        part: The name of the part.
-    """
-    import torch
-
-    place, there = blend.parts.index(part), torch.from_numpy(present)
-    if not present[place] or present.sum() < 2:
+def expected(told: Told | None, kind: str) -> JSON | None:
+    """What the other parts led to expect of one; None where nothing did."""
+    if told is None or told.expected is None:
         return None
-    (z,) = codes_of(blend.model, x, present[None])
-    nearest = blend.kept.nearest(z, there, place, blend.model.latents.widths)
-    if nearest is None:
-        return None
-    kind, value = blend.modality.layout_[part]["kind"], blend.kept.of_part(part, nearest)
-    bare: JSON = {"name": part, "kind": kind, "record": blend.kept.names[nearest]}
+    bare: JSON = {"name": told.part, "kind": kind, "record": told.expected_of, "text": None, "line": None}
     if kind == "image":
-        return {**bare, "text": None, "line": None, "pixels": np.asarray(value)}
-    return {"text": None, "line": None, "pixels": None, **bare, **said(kind, value)}
+        return {**bare, "pixels": np.asarray(told.expected)}
+    return {**bare, "pixels": None, **said(kind, told.expected)}

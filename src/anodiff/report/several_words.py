@@ -1,15 +1,13 @@
 """Sentences of a report of records of several kinds: the headline, records, whether to trust it, limits."""
 
 from anodiff.alarms.base import percent
-from anodiff.explain.moment_words import chance
+from anodiff.explain.parts import Reason
 from anodiff.report.image_words import counted
 from anodiff.report.judgement import MOST_ALARMS, about, doubted
 from anodiff.types import JSON
 
 MISSING = 0.5
 """From this share of a part that is missing on it is said."""
-CLEAR = 0.5
-"""A part that has this share of the evidence is told of by itself."""
 
 
 def headline(data: JSON | None, alarms: JSON, model: JSON) -> str:
@@ -29,52 +27,13 @@ def headline(data: JSON | None, alarms: JSON, model: JSON) -> str:
     return f"{found} in {counted(data['records'], 'record')}, where {expected}{unread}."
 
 
-def told(bars: list[JSON], p_value: float, alarm: bool, missing: list[str]) -> str:
-    """What is odd about a record.
+def tell(reason: Reason) -> str:
+    """What is odd about a record, without its name, for a page that gives that.
 
-    Args:
-        bars: Evidences by share of the score, the largest first: name, share.
-        p_value: Of the record.
-        alarm: Whether it raises one.
-        missing: Parts that it lacks.
-
-    >>> bars = [{"name": "text given the rest", "share": 0.8}, {"name": "image", "share": 0.2}]
-    >>> told(bars, 0.004, True, [])
-    'Alarm (p = 0.004): text does not go with the rest (80 % of the evidence).'
-    >>> told(bars[1:], 0.5, False, ["text"])
-    'No alarm (p = 0.5): image is odd by itself (20 % of the evidence). It has no text.'
+    >>> tell(Reason("line 9", 4.0, 0.001, True, "line 9 raises an alarm (p = 0.001).", [], []))
+    'raises an alarm (p = 0.001).'
     """
-    head = f"{'Alarm' if alarm else 'No alarm'} (p {chance(p_value)})"
-    lacking = f" It has no {' and no '.join(missing)}." if missing else ""
-    if not bars:
-        return f"{head}: nothing in it can be judged.{lacking}"
-    first, *others = bars
-    more = f", and {deed(others[0])}" if others and first["share"] < CLEAR else ""
-    return f"{head}: {deed(first)}{more}.{lacking}"
-
-
-def deed(bar: JSON) -> str:
-    """What an evidence says, with its share."""
-    name, share = bar["name"], f"({100 * bar['share']:.0f} % of the evidence)"
-    if name.endswith(REST):
-        return f"{name.removesuffix(REST)} does not go with the rest {share}"
-    if AGAINST in name:
-        return f"{name.split(AGAINST)[0]} differs from {name.split(AGAINST)[1]} as it never does {share}"
-    return f"its parts {name} are odd {share}" if name == ALL else f"{name} is odd by itself {share}"
-
-
-ALL, REST, AGAINST = "all together", " given the rest", " against "
-"""As evidences are called."""
-
-
-def part_of(evidence: str, parts: list[str]) -> str | None:
-    """The part that an evidence is about; None where it is about all.
-
-    >>> part_of("text given the rest", ["image", "text"]), part_of("all together", ["image", "text"])
-    ('text', None)
-    """
-    name = evidence.removesuffix(REST).split(AGAINST)[0]
-    return name if name in parts else None
+    return reason.sentence.removeprefix(reason.name).strip()
 
 
 def trust(alarms: JSON, data: JSON | None, moved: JSON | None) -> list[JSON]:
