@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -15,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 from anodiff.alarms.blocks import Blocks
 from anodiff.alarms.rates import PER
 from anodiff.alarms.stretches import counted, far_out, no_fdr, per_ten_thousand, without_highest
-from anodiff.data.albums import Unread
 from anodiff.data.clips import normal_reel, reel
 from anodiff.data.reels import Clip, Reel
 from anodiff.filming import Canvas, Told, Wrapped, film
@@ -90,7 +90,7 @@ class VideoDetector(Settings):
             raise Misfit(
                 f"recipe {chosen.name!r} is for {chosen.kind}; give modality={chosen.kind!r}, or choose one for video."
             )
-        shown = normal_reel(X, rate=video.rate, cameras=video.cameras)
+        shown = rated(normal_reel(X, cameras=video.cameras), video.rate)
         most = min(MOST, int(self.max_rows))
         left = None if self.max_seconds is None else self.max_seconds - (time.perf_counter() - began)
         made = yield from film(chosen, video, shown.clips, seed=int(self.seed), most=most, seconds=left)
@@ -416,7 +416,7 @@ class VideoDetector(Settings):
     def _reel(self, X: Any) -> Reel:
         check_is_fitted(self, "held_")
         video = self.whole_.modality
-        found = reel(X, rate=video.rate)
+        found = rated(reel(X), video.rate)
         for note in notes_of(found):
             warnings.warn(note, UserWarning, stacklevel=4)
         return found
@@ -433,6 +433,9 @@ class VideoDetector(Settings):
                 yield told
         for note in clip.notes:
             warnings.warn(f"clip {clip.name}: {note}", UserWarning, stacklevel=5)
+        if clip.unread:
+            said = f"clip {clip.name}: {len(clip.unread)} frames could not be read and take the last score"
+            warnings.warn(f"{said}; {clip.unread[0]}", UserWarning, stacklevel=5)
 
     def _per_frame(self, X: Any, causal: bool | None, of: Callable[[Scores], np.ndarray]) -> Any:
         shown, mode = self._reel(X), self._causal(causal)
@@ -484,6 +487,12 @@ def fresh(given: object) -> Video:
     return Video()
 
 
+def rated(found: Reel, rate: float | None) -> Reel:
+    """A reel whose clips have a rate, this one where they do not say so themselves."""
+    given = [each.rated(rate) if isinstance(each, Clip) and each.rate is None else each for each in found.given]
+    return replace(found, given=given)
+
+
 def held(values: np.ndarray, index: np.ndarray, length: int) -> np.ndarray:
     """Values `(n, ...)` of the frames at `index` for all of a clip `(length, ...)`: others take the last before them.
 
@@ -506,9 +515,7 @@ def notes_of(found: Reel) -> list[str]:
     """What is to be said of a reel: what was passed over, and clips that could not be read."""
     notes = list(found.notes)
     if found.unread:
-        told = "; ".join(str(each).rstrip(".") for each in list[Unread](found.unread)[:3])
+        told = "; ".join(str(each).rstrip(".") for each in found.unread[:3])
         more = f", and {len(found.unread) - 3} more" if len(found.unread) > 3 else ""
-        notes.append(
-            f"{len(found.unread)} clip{'s' * (len(found.unread) > 1)} could not be read and left out: {told}{more}."
-        )
+        notes.append(f"{len(found.unread)} clips or frames could not be read and are left out: {told}{more}.")
     return notes

@@ -152,7 +152,8 @@ def develop(
 ) -> Generator[Progress, None, Roll]:
     """See the frames that are learnt from, and settle what is usual for each camera."""
     total = sum(surveyed.counts)
-    period = max(STRETCH, int(np.ceil(STRETCH * total / most)))
+    stretch = min(STRETCH, max(FEWEST, most // FOLDS))
+    period = max(stretch, int(np.ceil(stretch * total / most)))
     names = sorted({name for name in map(video.named, clips) if name is not None})
     sums = np.zeros((1 + len(names), 2, *video.grid_))
     noted: list[tuple[int, int, int, int, float]] = []
@@ -164,15 +165,15 @@ def develop(
         for i, frame in enumerate(clip.frames(video.stride)):
             at = number % period
             number += 1
-            if at >= STRETCH and at != period - 1:
+            if at >= stretch and at != period - 1:
                 continue
-            fresh = at == period - 1 and period > STRETCH
+            fresh = at == period - 1 and period > stretch
             if fresh:
                 glance = Glance(video)
             planes = glance(video.scaled(frame.pixels))
             if fresh:
                 continue
-            if (at == 0 and period > STRETCH) or i == 0:
+            if (at == 0 and period > stretch) or i == 0:
                 first = len(noted)
             stack.add({name: torch.from_numpy(plane) for name, plane in planes.items()})
             noted.append((k, camera, first, frame.index, frame.time))
