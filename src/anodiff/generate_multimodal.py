@@ -35,7 +35,7 @@ from anodiff.types import JSON, BadModel, Misfit, Refusal, Unreadable
 
 SWAP, FILL = "swap", "fill"
 KINDS = (SWAP, FILL)
-POOL, CANDIDATES = 200, 64
+POOL, CANDIDATES = 200, 48
 """Normal records that lend parts, and that are tried for one of them."""
 USUAL = 3.0
 """Nats by which a part that is lent may surprise by itself, about 1 in 20."""
