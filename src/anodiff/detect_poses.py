@@ -92,7 +92,7 @@ class PoseDetector(Settings):
             "losses": posed.losses,
             "columns": modality.describe(),
         }
-        whole = Gait(posed.recipe, modality, posed.panel, posed.members, posed.smooth, posed.scales, facts)
+        whole = Gait(posed.recipe, modality, posed.panel, posed.members, posed.smooth, posed.scales, posed.slack, facts)
         if self.contamination == "auto":
             joined = np.concatenate([whole.combined(raw) for raw in posed.left_out[False]])
             share = far_out(joined, MOST_CONTAMINATION)

@@ -39,6 +39,7 @@ class Gait:
         members: Scores by name; the recipe says which denoiser each asks, and its weight.
         smooth: Frames to smooth over.
         scales: Offline and causal, by score.
+        slack: By score, how much more it says of what was filled.
         facts: What is known of the fit, JSON.
     """
 
@@ -48,6 +49,7 @@ class Gait:
     members: Mapping[str, AnomalyScore]
     smooth: int
     scales: Mapping[bool, Mapping[str, Standout]] = field(default_factory=dict)
+    slack: Mapping[str, float] = field(default_factory=dict)
     facts: JSON = field(default_factory=dict)
 
     @property
@@ -59,6 +61,12 @@ class Gait:
     def views(self) -> dict[str, Sight]:
         """How walks are cut, by name."""
         return sights(self.recipe, self.modality)
+
+    @property
+    def ever(self) -> np.ndarray:
+        """Coordinates that are ever seen `(width,)`."""
+        d = self.modality.shape_[1]
+        return np.append(np.repeat(self.modality.ever_, d), np.ones(d, bool))
 
     @property
     def longest(self) -> int:
@@ -86,7 +94,7 @@ class Gait:
         """A member with the denoiser that it asks."""
         of = str(self.recipe.scores[name].of)
         view = self.views[str(self.recipe.denoisers[of].view)]
-        return Question(self.members[name], self.panel[of], view, follows(self.recipe, of))
+        return Question(self.members[name], self.panel[of], view, follows(self.recipe, of), self.slack.get(name, 0.0))
 
     def raw(self, walk: Walk) -> dict[bool, dict[str, np.ndarray]]:
         """What every member says of frames `(T,)`, not smoothed, offline and causally; NaN where it cannot judge."""
@@ -132,7 +140,7 @@ class Gait:
             where = np.stack([smoothed(each, self.smooth) for each in q.maps(walk).T], 1)
             summed = where.sum(1, keepdims=True)
             even = np.zeros_like(where)
-            even[:, q.sight.columns] = 1 / len(q.sight.columns)
+            even[:, q.sight.columns] = self.ever[q.sight.columns] / self.ever[q.sight.columns].sum()
             total += said[name][:, None] * np.divide(where, summed, out=even, where=summed > 0)
         return total
 

@@ -59,6 +59,7 @@ class PosesConfig(BaseModel):
     modality: Literal["poses"]
     encoding: dict[str, Any]
     scales: dict[Literal["offline", "causal"], dict[str, dict[str, Any]]]
+    slack: dict[str, NonNegativeFloat]
     smooth: PositiveInt
     layout: Literal["one", "list", "dict"]
     names: list[str]
@@ -107,7 +108,7 @@ def restored(config: PosesConfig, group: Group) -> PoseDetector:
         for mode, causal in MODES.items()
     }
     facts = {**config.facts.model_dump(), "columns": modality.describe()}
-    model = Gait(chosen, modality, panel, members, config.smooth, scales, facts)
+    model = Gait(chosen, modality, panel, members, config.smooth, scales, config.slack, facts)
     asked = "auto" if config.recipe_was_auto else recipe(facts["asked"]).model_dump(mode="json")
     detector = PoseDetector(modality, asked, **config.settings)
     check_settings(detector)
@@ -175,6 +176,7 @@ def _config(detector: PoseDetector, weights: bytes) -> JSON:
             mode: {name: scale.config() for name, scale in model.scales[causal].items()}
             for mode, causal in MODES.items()
         },
+        "slack": dict(model.slack),
         "smooth": model.smooth,
         "layout": detector.layout_.layout,
         "names": detector.layout_.names,

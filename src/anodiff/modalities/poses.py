@@ -41,7 +41,7 @@ class Walk:
     Attributes:
         x: `(T, J * D + D)` float32: joints about the middle, then the motion of the body, in their standard deviations.
         known: What of it was seen, bool, likewise.
-        doubt: Standard deviation of what was filled, float32, likewise; 0 where it is known.
+        doubt: Standard deviation of what was filled, float32, likewise; of the motion, for it depends on it.
         seen: Frames whose pose can be judged `(T,)`.
         centre: The middle of the body `(T, D)`, in the units of the track.
         size: The size of the body `(T,)`, likewise.
@@ -174,6 +174,11 @@ class Poses(BaseEstimator):
         found = centre[:, None] + offsets * size[:, None, None]
         return np.asarray(np.where(self.ever_[:, None], found, np.nan))
 
+    def seen(self, walk: Walk) -> np.ndarray:
+        """The joints of a walk that were seen, as they were given `(T, J, D)`; NaN elsewhere."""
+        there = walk.known[:, : -self.shape_[1]].numpy().reshape(-1, *self.shape_)
+        return np.where(there, self.decode(walk.x.numpy(), walk.centre, walk.size), np.nan)
+
     def motion(self, x: np.ndarray) -> np.ndarray:
         """The motion of the body `(T, D)` in its sizes per frame, of coordinates `(T, width)`."""
         d = self.shape_[1]
@@ -241,7 +246,9 @@ class Poses(BaseEstimator):
         motion = np.where(moved[:, None], (centre - before) / size[:, None], 0.0)
         x = np.concatenate([(offsets / size[:, None, None]).reshape(frames, j * d), motion], 1)
         known = np.repeat(there & seen[:, None], d, 1)
-        doubt = np.concatenate([doubt, np.zeros((frames, d))], 1)
+        middle = np.sqrt((doubt.reshape(frames, j, d) ** 2).sum(1)) / max(1, self.ever_.sum())
+        moving = np.where(moved[:, None], np.hypot(middle, np.concatenate([middle[:1], middle[:-1]])), 0.0)
+        doubt = np.concatenate([doubt, moving], 1)
         return x, np.concatenate([known, np.repeat(moved[:, None], d, 1)], 1), doubt, seen, centre, size
 
     def _followed(self, track: np.ndarray, there: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, ...]:

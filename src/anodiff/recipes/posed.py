@@ -8,7 +8,7 @@ are given the past are of what follows it: the Gaussian in closed form, the netw
 
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,6 +43,8 @@ SHOWN = 20_000
 """Windows that a part is shown at most."""
 FORGOTTEN = 0.1
 """Share of the windows of which a network is not told the past."""
+VEILED, LASTS, GONE, LEAST_ADDED = 8, 10, 0.2, 1e-3
+"""Walks of which joints are hidden to see what that changes, for so many frames, such a share of them."""
 TRIED, FEWEST_STEPS = 6, 10
 
 
@@ -56,6 +58,7 @@ class Posed:
         members: Scores by name.
         smooth: Frames to smooth over.
         scales: Offline and causal, by score.
+        slack: By score, how much more it says of what was filled.
         left_out: Offline and causal, per walk, by score: raw scores of frames `(T,)` of persons who had been left out.
         losses: Of the last training.
     """
@@ -65,6 +68,7 @@ class Posed:
     members: dict[str, AnomalyScore]
     smooth: int
     scales: dict[bool, dict[str, Standout]]
+    slack: dict[str, float]
     left_out: dict[bool, list[Raw]]
     losses: list[float]
 
@@ -104,14 +108,14 @@ def _pose(
         recipe = hastened(recipe, views, walks, max_seconds, seed)
     members = {name: question(asked) for name, asked in recipe.scores.items()}
     tally = Tally(sum(spec.steps for spec in networks(recipe)) * (FOLDS + 1))
-    left_out = yield from tally.told(unseen(recipe, views, members, walks, seed), "calibrating")
+    left_out, slack = yield from tally.told(unseen(recipe, modality, members, walks, seed), "calibrating")
     smooth = max(1, int(recipe.smooth))
     spared = trusted(left_out[False], set_aside)
     panel = yield from tally.told(grown(recipe, views, walks, spared, seed), "learning")
     scales = {
         causal: scaled(raw, over(smooth, causal), causal, set_aside, recipe.power) for causal, raw in left_out.items()
     }
-    return Posed(recipe, panel, members, smooth, scales, left_out, tally.losses)
+    return Posed(recipe, panel, members, smooth, scales, slack, left_out, tally.losses)
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -131,12 +135,13 @@ def check_recipe(recipe: Recipe) -> None:
 
 def unseen(
     recipe: Recipe,
-    views: Mapping[str, Sight],
+    modality: Poses,
     members: Mapping[str, AnomalyScore],
     walks: Sequence[Walk],
     seed: int,
-) -> Generator[Step, None, dict[bool, list[Raw]]]:
-    """What every score says of every frame, as if the person, or the time around it, had been left out."""
+) -> Generator[Step, None, tuple[dict[bool, list[Raw]], dict[str, float]]]:
+    """What every score says of every frame, as if the person, or the time around it, had been left out; its slack."""
+    views, slack = sights(recipe, modality), dict[str, float]()
     longest = max(view.length for view in views.values())
     turns = folds(walks, min(FOLDS, max(2, len(walks))), 2 * longest)
     found = {causal: [{n: np.full(len(walk), np.nan) for n in members} for walk in walks] for causal in (False, True)}
@@ -146,13 +151,37 @@ def unseen(
         for name, asked in recipe.scores.items():
             view = views[str(recipe.denoisers[str(asked.of)].view)]
             q = Question(members[name], panel[str(asked.of)], view, follows(recipe, str(asked.of)))
+            if name not in slack:
+                slack[name] = slackness(q, modality, [w for w, own in zip(walks, out, strict=True) if own.any()], seed)
+            q = replace(q, slack=slack[name])
             for i, (walk, own) in enumerate(zip(walks, out, strict=True)):
                 if not own.any():
                     continue
                 judged = view.judged(walk) & own[view.length - 1 :]
                 for causal, said in q.frames(walk, judged).items():
                     found[causal][i][name][own] = said[own]
-    return found
+    return found, slack
+
+
+def slackness(q: Question, modality: Poses, walks: Sequence[Walk], seed: int) -> float:
+    """How much more a score says of normal walks when joints are hidden, per variance of what is then filled."""
+    more = [np.zeros(0)]
+    for i, walk in enumerate(walks[:VEILED]):
+        veiled = modality.encode(hidden(modality.seen(walk), seed + i))
+        plain, less = (replace(q, slack=0.0).windows_said(w) for w in (walk, veiled))
+        added = q.sight.unsure(veiled) - q.sight.unsure(walk)
+        there = np.isfinite(plain) & np.isfinite(less) & (added > LEAST_ADDED)
+        more.append((less[there] / np.maximum(plain[there], 1e-300) - 1) / added[there])
+    joined = np.concatenate(more)
+    return float(max(0.0, np.median(joined))) if len(joined) else 0.0
+
+
+def hidden(track: np.ndarray, seed: int) -> np.ndarray:
+    """A track `(T, J, D)` of which a fifth of the joints are not seen for some frames, then others."""
+    draw, gone = np.random.default_rng(seed), np.zeros(track.shape[:2], bool)
+    for start in range(0, len(track), LASTS):
+        gone[start : start + LASTS] = draw.uniform(size=track.shape[1]) < GONE
+    return np.where(gone[..., None], np.nan, track)
 
 
 def trusted(raws: Sequence[Raw], share: float) -> list[np.ndarray]:
@@ -214,7 +243,7 @@ def shown(
         starts = torch.from_numpy(own[kept[(kept >= first) & (kept < last)] - first])
         if len(starts):
             windows, there = view.windows(walk)
-            doubt = walk.doubt[:, view.columns].unfold(0, view.length, 1)[starts]
+            doubt = (walk.doubt * ~walk.known)[:, view.columns].unfold(0, view.length, 1)[starts]
             x.append(windows[starts] + doubt * torch.randn(doubt.shape, generator=generator))
             known.append(there[starts])
     return torch.cat(x), torch.cat(known)

@@ -63,6 +63,13 @@ class Sight:
             there &= walk.known[:, -1].numpy()
         return self.all(there)
 
+    def unsure(self, walk: Walk) -> np.ndarray:
+        """The mean variance of what was filled in each window `(n,)`, in variances of the coordinates."""
+        if not self.count(len(walk)):
+            return np.zeros(0)
+        by_frame = walk.doubt[:, self.columns].double().square().mean(1)
+        return np.asarray(by_frame.unfold(0, self.length, 1).mean(1).numpy())
+
     def all(self, frames: np.ndarray) -> np.ndarray:
         """Which windows have only frames that are True in `frames` `(T,)`."""
         if not self.count(len(frames)):
@@ -89,12 +96,17 @@ def told(x: Tensor, known: Tensor, past: int) -> tuple[Tensor, dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Question:
-    """A score, the denoiser that it asks, and the windows that this is of."""
+    """A score, the denoiser that it asks, and the windows that this is of.
+
+    What is said of a window in which joints were filled is divided by :math:`1 + k u`, u the mean variance of what was
+    filled over the window and k the `slack`: so much more is said of normal windows with joints hidden.
+    """
 
     member: AnomalyScore
     denoiser: Denoiser
     sight: Sight
     follows: bool
+    slack: float = 0.0
 
     def said(self, x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """Totals `(n,)` and maps `(n, C, length)` of windows; maps add up to totals."""
@@ -111,14 +123,20 @@ class Question:
 
     def frames(self, walk: Walk, judged: np.ndarray | None = None) -> dict[bool, np.ndarray]:
         """What it says of each frame `(T,)`, offline (False) and causally (True); NaN where it cannot judge."""
+        totals = self.windows_said(walk, judged)
+        first = self.sight.past if self.follows else 0
+        return {causal: at_frames(totals, self.sight.length, first, len(walk), causal) for causal in (False, True)}
+
+    def windows_said(self, walk: Walk, judged: np.ndarray | None = None) -> np.ndarray:
+        """What it says of each window `(n,)`; NaN where that cannot be judged."""
         judged = self.sight.judged(walk) if judged is None else judged
         totals = np.full(len(judged), np.nan)
         for start, stop in runs(judged, self.size):
             total, _ = self.said(*self.sight.windows(walk, start, stop))
             totals[start:stop] = total.numpy()
+        totals /= 1 + self.slack * self.sight.unsure(walk)
         totals[~judged] = np.nan
-        first = self.sight.past if self.follows else 0
-        return {causal: at_frames(totals, self.sight.length, first, len(walk), causal) for causal in (False, True)}
+        return totals
 
     def maps(self, walk: Walk) -> np.ndarray:
         """Evidence by frame and coordinate `(T, width)`, of the windows that cover each frame."""
