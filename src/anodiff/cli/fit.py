@@ -121,6 +121,7 @@ def fit(
 
         of_rows = {name: kind(text) for name, text in pairs(kinds, "--kind").items()}
         refuse_of_generators(recipe=recipe != "auto", set=changes, rate=rate, budget=budget, drop=drop, per_day=per_day)
+        refuse_of_generators(per_hour=per_hour, size=size if found == "video" else None)
         given: dict[str, Callable[[], Any]] = {
             "image": pictured.modality,
             "series": asked.modality,
@@ -137,7 +138,7 @@ def fit(
         from anodiff.cli.video_kind import refuse_of_video
 
         refuse_of_video("fit", kind=kinds, drop=drop, examples=examples)
-        fit_video(data, output, filmed.modality(causal), settings, overwrite, terminal)
+        fit_video(data, output, filmed.modality(causal, size), settings, overwrite, terminal)
         return
     if found == "multimodal":
         from anodiff.cli.several_fit import fit_several

@@ -8,7 +8,11 @@ import typer
 
 Size = Annotated[
     int | None,
-    typer.Option(help="Of images: pixels of a side of the square that they are read in; else 256.", show_default=False),
+    typer.Option(
+        help="Of images: side in pixels of the square that they are read in; else 256. Of video: their longest side; "
+        "else 360.",
+        show_default=False,
+    ),
 ]
 Backbone = Annotated[
     str | None,

@@ -95,7 +95,8 @@ def kind_of_data(
     else:
         found, is_so = "series" if asked.given() or looks_timed(data) else "tabular", "the data is taken for"
     of_series = [name for name in asked.given() if name != "--causal" or found not in ("video", "poses")]
-    for kind, options in (("series", of_series), ("image", pictured.given()), ("video", filmed.given())):
+    of_images = [name for name in pictured.given() if name != "--size" or found != "video"]
+    for kind, options in (("series", of_series), ("image", of_images), ("video", filmed.given())):
         if options and found != kind:
             told = f"{options[0]} is for {PLURAL[kind]}, and {is_so} {PLURAL[found]}"
             raise Misfit(f"{told}; leave it out, or give --modality {kind}.")

@@ -35,11 +35,17 @@ class AskedOfVideo:
         """Those that were given."""
         return [f"--{name.replace('_', '-')}" for name, value in vars(self).items() if value is not None]
 
-    def modality(self, causal: bool = False) -> Any:
-        """The settings as a modality."""
+    def modality(self, causal: bool = False, size: int | None = None) -> Any:
+        """The settings as a modality; `size` is the longest side in pixels."""
         from anodiff.modalities.video import Video
 
-        given = {"rate": self.fps, "stride": self.stride, "per_hour": self.per_hour, "causal": causal or None}
+        given = {
+            "rate": self.fps,
+            "stride": self.stride,
+            "per_hour": self.per_hour,
+            "causal": causal or None,
+            "size": size,
+        }
         return Video(**{name: value for name, value in given.items() if value is not None})
 
 

@@ -64,7 +64,7 @@ class Strip:
             self._halve()
         first, last = int(place / self.each), min(self.columns, max(math.ceil((place + 1) / self.each), 1))
         self._levels[first:last] = np.fmax(self._levels[first:last], self.level(score))
-        self._now = first
+        self._now = last
 
     def drawn(self, clock: str, score: float, event: str) -> np.ndarray:
         """The strip `(h, width, 3)` uint8, with the time, the score of the frame and what event it is in."""
