@@ -227,13 +227,30 @@ class VideoDetector(Settings):
         causal: bool | None = None,
     ) -> list[Incident]:
         """What happened: runs of alarms with start, end, peak, p-value and place, in order of time, clip by clip."""
-        mode, limit, found = self._causal(causal), self.threshold(self.rate(false_alarm_rate, per_hour), causal), []
+        watched = self.watched(X, false_alarm_rate=false_alarm_rate, per_hour=per_hour, causal=causal)
+        return [event for _, event, _ in watched]
+
+    def watched(
+        self,
+        X: Any,
+        *,
+        false_alarm_rate: float | None = None,
+        per_hour: float | None = None,
+        causal: bool | None = None,
+    ) -> Iterator[tuple[Clip, Incident, np.ndarray]]:
+        """The same one after the other, each with its clip and the map of cells `(h, w)` at its peak."""
+        mode, limit = self._causal(causal), self.threshold(self.rate(false_alarm_rate, per_hour), causal)
         for clip in self._reel(X).clips:
             lookout = self.lookout(clip.name, limit, mode)
+            peak = np.zeros((1, 1), np.float32)
             for told in self._told(clip, mode):
-                found += [each for each in lookout.push(told) if not each.open]
-            found += lookout.flush()
-        return found
+                for event in lookout.push(told):
+                    if not event.open:
+                        yield clip, event, peak
+                if lookout.running is not None and lookout.running.peak == told.index:
+                    peak = told.map
+            for event in lookout.flush():
+                yield clip, event, peak
 
     def lookout(self, clip: str, limit: float, causal: bool) -> Lookout:
         """What makes events of the frames of a clip."""
@@ -251,7 +268,12 @@ class VideoDetector(Settings):
         from anodiff.explain.scenes import scenes
 
         check_is_fitted(self, "held_")
-        return scenes(self, X, top=top, **settings)
+        found: list[Scene] = scenes(self, X, top=top, **settings)
+        return found
+
+    def laid(self, map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """A map of cells laid on a frame of that size, `(H, W)` float32."""
+        return laid(map, size)
 
     def stream(self, **settings: Any) -> "VideoStream":
         """A live detector: takes frames as they come, gives the causal score of each in bounded time and memory."""

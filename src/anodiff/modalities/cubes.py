@@ -200,7 +200,7 @@ def _told(spec: "CubeSpec", before: Before) -> Tensor | None:
 
 def _usual(raw: Tensor, seen: Tensor, camera: Sequence[int], cameras: int, centred: bool) -> Tensor:
     """Means `(1 + cameras, n, h, w)` of stacks `(F, n, h, w)`: of all places, or of each and camera where centred."""
-    weight = seen if bool(seen.any()) and not centred else torch.ones_like(seen)
+    weight = seen if bool(seen.any()) else torch.ones_like(seen)
     mean = (raw * weight[:, None]).sum((0, 2, 3)) / weight.sum()
     usual = mean[None, :, None, None].expand(1 + cameras, -1, *raw.shape[2:]).clone()
     if centred:
@@ -225,4 +225,5 @@ def _basis(rows: Tensor, directions: int | None) -> Tensor:
     kept = min(directions, rows.shape[1])
     values, vectors = values[-kept:].flip(0).clamp(min=LEAST), vectors[:, -kept:].flip(1)
     signs = vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
-    return (vectors * signs / values.sqrt()).float() / scale[:, None]
+    found: Tensor = (vectors * signs / values.sqrt()).float() / scale[:, None]
+    return found

@@ -182,7 +182,7 @@ class Video(BaseEstimator):
             pixels = np.repeat(pixels[..., None], 3, 2)
         if pixels.shape[:2] == (height, width):
             return pixels
-        return np.asarray(Pillow.fromarray(pixels).resize((width, height), Pillow.Resampling.BILINEAR))
+        return np.asarray(Pillow.fromarray(pixels).resize((width, height), Pillow.Resampling.BICUBIC))
 
     def eye(self, clip: Clip) -> "Eye":
         """What looks at one clip, frame by frame."""
