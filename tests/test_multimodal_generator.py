@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from anodiff.detect_multimodal import MultimodalDetector
+from anodiff.generate import Generator
 from anodiff.generate_multimodal import MultimodalGenerator, expected
 from anodiff.made import Made, Order
 from anodiff.modalities.multimodal import Multimodal
+from anodiff.saving import load
 from anodiff.types import Misfit, Unreadable
 
 PARTS = Multimodal(kinds={"step": "text", "force": "numbers", "trace": "series"}, encoder="hashed")
@@ -173,6 +175,17 @@ def test_a_restored_generator_makes_the_same(generator: MultimodalGenerator) -> 
     for a, b in zip(one.data, other.data, strict=True):
         assert all(same(a[name], b[name]) for name in a)
     assert [v.to_dict() for v in one.verdicts] == [v.to_dict() for v in other.verdicts]
+
+
+def test_the_facade_keeps_what_it_makes(generator: MultimodalGenerator, on: dict[str, Any], tmp_path: Path) -> None:
+    held = Generator("multimodal").hold("multimodal", generator)
+    held.save(tmp_path / "generator")
+    again = load(tmp_path / "generator")
+    assert again.kind_ == "multimodal"
+    assert again.places_ == ["step", "force", "trace"]
+    one, other = (each.sample(on=on, judged=False) for each in (held, again))
+    assert len(one) == len(on["step"])
+    assert all(same(a[name], b[name]) for a, b in zip(one.data, other.data, strict=True) for name in a)
 
 
 def test_what_cannot_be_made_is_refused(generator: MultimodalGenerator, on: dict[str, Any]) -> None:

@@ -1,18 +1,22 @@
 """Video to order: what changes, what does not, how far, and what cannot be made."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from anodiff import generate_video
 from anodiff.anomalies.film_kinds import FILM_KINDS, along, reflected
 from anodiff.anomalies.film_scene import Stage, walks_of
 from anodiff.data.clips import reel
+from anodiff.generate import Generator
 from anodiff.generate_video import VideoGenerator
 from anodiff.made import Made, Order
 from anodiff.recipes.rushes import piece_of
 from anodiff.recipes.staging import Staging
+from anodiff.saving import load
 from anodiff.types import Misfit, Unreadable
 
 HEIGHT, WIDTH = 60, 90
@@ -185,6 +189,31 @@ def test_a_detector_may_be_the_judge(generator: VideoGenerator, on: list[np.ndar
     )  # fmt: skip
     assert len(normals) >= 60
     assert made.min() > 10 > normals.max() == 0
+
+
+def test_large_frames_are_learnt_from_small_and_made_on_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate_video, "PIXELS", HEIGHT * WIDTH)
+    large = [np.repeat(np.repeat(walked(96, seed), 2, 1), 2, 2) for seed in range(6)]
+    generator = fitted(large)
+    assert all(piece.x.shape[1:3] == (HEIGHT, WIDTH) for piece in generator.kept_)
+    assert {walk.tall for walk in generator.things_} == {HEIGHT}
+    found = generator.sample(order(1, on=large[0][:40], kind="inserted"))
+    height = np.flatnonzero(found.region[0].any((0, 2)))
+    assert found.data[0].shape == (40, 2 * HEIGHT, 2 * WIDTH)
+    assert np.ptp(height) >= 18
+
+
+def test_the_facade_keeps_what_it_makes(generator: VideoGenerator, tmp_path: Path) -> None:
+    held = Generator("video").hold("video", generator)
+    held.save(tmp_path / "generator")
+    again = load(tmp_path / "generator")
+    assert isinstance(again, Generator)
+    assert again.kind_ == "video"
+    one, other = (each.sample(2, kind="jump") for each in (held, again))
+    assert all(np.array_equal(a, b) for a, b in zip(one.data, other.data, strict=True))
+    assert len(held.sample(on=[walked(40, 1), walked(40, 2)], judged=False)) == 2
+    with pytest.raises(Misfit, match="strength is 0"):
+        held.sample(1, strength=0.0)
 
 
 def test_where_nothing_moves_a_box_is_played_otherwise(generator: VideoGenerator) -> None:

@@ -113,7 +113,8 @@ class Generator(GeneratorSettings):
         Args:
             n: How many; by default one for each item of `on`, else 16.
             on: Normal items to make them on, in turns; by default those of fit that were kept, or draws of the model.
-            where: A place by name (`places_`), or regions of your own: bool, laid out like the items.
+            where: A place by name (`places_`), or regions of your own: bool, laid out like the items; of clips
+                `(T, H, W)` each, of records `(n, parts)`.
             kind: By name (`kinds_`), "auto" for all in turns, or "normal" for normal data.
             strength: Above 0 up to 1; one for all, or one for each.
             size: The share of an item that a region covers: one number, or least and most.

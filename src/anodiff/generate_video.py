@@ -7,6 +7,7 @@ trained, nothing is downloaded, and what is not touched stays as it was, to the 
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -32,7 +33,9 @@ CLIPS, PIECES = 60, 60
 """Clips and pieces that are learnt from, at most."""
 HELD_OUT = 3
 """One piece of so many is held out."""
-KEPT, KEPT_PIXELS, THINGS = 8, 256 * 256, 24
+KEPT, THINGS = 8, 24
+PIXELS = 256 * 256
+"""Of a frame that is learnt from or kept, at most; larger ones are made smaller."""
 CITED = ("lucas1981iterative", "perez2003poisson")
 
 
@@ -151,7 +154,7 @@ class VideoGenerator(GeneratorSettings):
         return {
             "plates": list(self.plates_),
             "flat": [piece.flat for piece in self.kept_],
-            "things": [[walk.start, walk.cuts[0].shape[2]] for walk in self.things_],
+            "things": [[walk.start, walk.cuts[0].shape[2], walk.tall] for walk in self.things_],
             "facts": self.facts_,
         }
 
@@ -181,10 +184,8 @@ class VideoGenerator(GeneratorSettings):
             made.plates_ = {name: np.array(group("plate")[name]) for name in config["plates"]}
             things = group("thing")
             made.things_ = [
-                _walk(
-                    int(start), int(channels), *(np.array(things[f"{k}.{part}"]) for part in ("boxes", "masks", "cuts"))
-                )
-                for k, (start, channels) in enumerate(config["things"])
+                _walk(*told, *(np.array(things[f"{k}.{part}"]) for part in ("boxes", "masks", "cuts")))
+                for k, told in enumerate(config["things"])
             ]
             kept = group("kept")
             made.kept_ = as_pieces([np.array(kept[str(k)]) for k in range(len(config["flat"]))], config["flat"])
@@ -203,9 +204,8 @@ class VideoGenerator(GeneratorSettings):
             found = [p for p in pieces_of(clip, number, PIECE, frames_of(first.pixels)) if len(p.x) >= SHORTEST]
         except Unreadable:
             return []
-        return (
-            found[:most] if len(found) <= most else [found[i] for i in np.linspace(0, len(found) - 1, most).astype(int)]
-        )
+        some = np.linspace(0, len(found) - 1, min(most, len(found))).astype(int)
+        return [replace(found[i], x=smaller(found[i], PIXELS)) for i in some]
 
     def _held(self, pieces: list[Piece]) -> list[bool]:
         """Which pieces are held out: whole clips where there are several, else every third piece."""
@@ -223,7 +223,7 @@ class VideoGenerator(GeneratorSettings):
     def _kept(self, pieces: list[Piece]) -> list[Piece]:
         at = np.random.default_rng([int(self.seed), 1]).permutation(len(pieces))[:KEPT]
         some = [pieces[i] for i in np.sort(at).tolist()]
-        return as_pieces([smaller(piece, KEPT_PIXELS) for piece in some], [piece.flat for piece in some])
+        return as_pieces([piece.x for piece in some], [piece.flat for piece in some])
 
     def _maps(self) -> Callable[[list[np.ndarray]], list[np.ndarray]] | None:
         """What draws the maps of the detector that was given; None where none was."""
@@ -275,9 +275,9 @@ def _about(region: np.ndarray) -> tuple[int, int]:
     return (int(at[0]), int(at[-1]) + 1) if len(at) else (0, 0)
 
 
-def _walk(start: int, channels: int, boxes: np.ndarray, masks: np.ndarray, cuts: np.ndarray) -> Walk:
+def _walk(start: int, channels: int, tall: int, boxes: np.ndarray, masks: np.ndarray, cuts: np.ndarray) -> Walk:
     sizes = (boxes[:, 2:] - boxes[:, :2]).astype(int)
     ends = np.cumsum(sizes.prod(1))[:-1]
     shaped = zip(np.split(masks, ends), np.split(cuts.reshape(-1, channels), ends), sizes.tolist(), strict=True)
     parts = [(m.reshape(h, w).astype(bool), c.reshape(h, w, channels)) for m, c, (h, w) in shaped]
-    return Walk(start, boxes, [m for m, _ in parts], [c for _, c in parts])
+    return Walk(start, boxes, [m for m, _ in parts], [c for _, c in parts], tall)

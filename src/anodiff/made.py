@@ -81,8 +81,10 @@ class Made:
     """Made items, in the caller's own layout. Nothing is left out: what was rejected is among them, and says why.
 
     Attributes:
-        data: The items: a table like the one of fit, a list of series `(T, channels)`, pictures `(n, H, W[, 3])`.
-        region: What was changed, True where abnormal: `(n, columns)`, a list of `(T, channels)`, `(n, H, W)`.
+        data: The items: a table like the one of fit, a list of series `(T, channels)`, pictures `(n, H, W[, 3])`, a
+            list of clips `(T, H, W[, 3])`, a list of records, dicts by part.
+        region: What was changed, True where abnormal: `(n, columns)`, a list of `(T, channels)`, `(n, H, W)`, a list of
+            `(T, H, W)`, `(n, parts)`.
         normal: The items as they were before, laid out like `data`; None where they were made from nothing.
         kind: Of each, by name.
         where: The kind of place of each.

@@ -26,7 +26,7 @@ def write(
         made: By a generator.
         kind: Of data, the generator's `kind_`.
         path: Of the folder.
-        good: Normal pictures, for loaders that ask for train/good.
+        good: Normal pictures or clips, for loaders that ask for train/good.
         names: Of channels, or of the columns of an array.
         rate: Of clips: frames a second of the films that are written; by default frames are, without loss.
         overwrite: Replace a folder that was written here before.

@@ -314,6 +314,18 @@ def grown(cut: np.ndarray, mask: np.ndarray, size: float, flip: bool) -> tuple[n
     return ndimage.uniform_filter(large, (2, 2, 1)) if size > 1.3 else large, mask[np.ix_(rows, columns)]
 
 
+def as_tall(thing: Walk, tall: int) -> Walk:
+    """A thing as large as it would be in frames of another height."""
+    size = tall / thing.tall
+    if abs(size - 1) < 0.1:
+        return thing
+    pairs = [grown(cut, mask, size, False) for cut, mask in zip(thing.cuts, thing.masks, strict=True)]
+    corners = np.round(thing.boxes[:, :2] * size).astype(int)
+    sides = np.array([mask.shape for _, mask in pairs])
+    boxes = np.column_stack([corners, corners + sides])
+    return Walk(thing.start, boxes, [mask for _, mask in pairs], [cut for cut, _ in pairs], tall)
+
+
 def smoothed(frame: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """A frame `(H, W, C)` whose hole `(H, W)` goes on as it does around it, float32."""
     found = frame.astype(np.float32)

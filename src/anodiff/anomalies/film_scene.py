@@ -42,12 +42,14 @@ class Walk:
         boxes: Top, left, bottom, right in each frame `(L, 4)`, the last two just outside.
         masks: Its pixels in its box, `(h, w)` bool each.
         cuts: What it looks like there, `(h, w, C)` uint8 each.
+        tall: The height of the frames that it was seen in.
     """
 
     start: int
     boxes: np.ndarray
     masks: list[np.ndarray]
     cuts: list[np.ndarray]
+    tall: int
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -248,4 +250,4 @@ def _in(inner: slice, outer: slice) -> slice:
 def _walk(x: np.ndarray, start: int, shapes: list[np.ndarray], places: list[Place]) -> Walk:
     boxes = np.array([[r.start, c.start, r.stop, c.stop] for r, c in places])
     cuts = [x[start + k][where].copy() for k, where in enumerate(places)] if len(places) >= SHORTEST else []
-    return Walk(start, boxes, shapes, cuts)
+    return Walk(start, boxes, shapes, cuts, x.shape[1])

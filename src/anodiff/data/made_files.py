@@ -55,7 +55,7 @@ def write_made(
         data: Pictures `(n, H, W[, 3])` or a list of them, a list of series `(T, channels)`, a frame or `(n, columns)`.
         region: True where abnormal: `(n, H, W)` or a list, a list of `(T, channels)`, `(n, columns)`.
         rows: One record per item, with its `kind` and `strength`, and whether it was `accepted`; see `Made.rows`.
-        good: Normal pictures, for loaders that ask for train/good.
+        good: Normal pictures or clips, for loaders that ask for train/good.
         names: Of channels or columns, where the data does not say them.
         facts: Of all together.
         rate: Of clips: frames a second of the films that are written in place of frames.
@@ -72,7 +72,7 @@ def write_made(
     with replacing_folder(Path(path), overwrite, MARKER) as fresh:
         where = writer(sort, rate)(fresh, data, region, rows, names)
         if good is not None:
-            _good(fresh / "train" / GOOD, good)
+            _good(fresh / "train" / GOOD, good, sort)
         _verdicts(fresh, rows, where, facts or {})
     return Path(path)
 
@@ -207,9 +207,13 @@ def save_picture(path: Path, picture: np.ndarray) -> None:
     Image.fromarray(np.ascontiguousarray(pixels)).save(path, format="png")
 
 
-def _good(folder: Path, pictures: Any) -> None:
-    for number, picture in enumerate(pictures):
-        save_picture(folder / f"{number:03d}.png", np.asarray(picture))
+def _good(folder: Path, items: Any, sort: Sort) -> None:
+    for number, item in enumerate(items):
+        if sort != "video":
+            save_picture(folder / f"{number:03d}.png", np.asarray(item))
+            continue
+        for t, frame in enumerate(item):
+            save_picture(folder / f"{number:03d}" / f"{t:05d}.png", np.asarray(frame))
 
 
 def _verdicts(folder: Path, rows: Sequence[JSON], where: Sequence[JSON], facts: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from anodiff.alarms.conformal import Conformal
 from anodiff.alarms.tail import FEWEST_NORMALS
-from anodiff.anomalies.film_kinds import FILM_KINDS, FilmKind, Make, Spot
+from anodiff.anomalies.film_kinds import FILM_KINDS, FilmKind, Make, Spot, as_tall
 from anodiff.anomalies.film_places import BOX, FILM_PLACES, boxed, given_spot, laid, spot_of
 from anodiff.anomalies.film_scene import Stage, Walk, spread_out
 from anodiff.anomalies.judge import Judge
@@ -172,13 +172,13 @@ class Staging:
     def thing(self, stage: Stage, draw: np.random.Generator) -> Walk:
         """Something to put where it does not belong: what moves in other clips, else a piece of this one."""
         if self.things:
-            return self.things[int(draw.integers(len(self.things)))]
+            return as_tall(self.things[int(draw.integers(len(self.things)))], stage.x.shape[1])
         frames, height, width = stage.x.shape[:3]
         high, wide = max(4, height // 6), max(4, width // 8)
         top, left = int(draw.integers(height - high + 1)), int(draw.integers(width - wide + 1))
         box = [top, left, top + high, left + wide]
         cuts = [stage.x[t, box[0] : box[2], box[1] : box[3]] for t in range(frames)]
-        return Walk(0, np.array([box] * frames), [np.ones((high, wide), dtype=bool)] * frames, cuts)
+        return Walk(0, np.array([box] * frames), [np.ones((high, wide), dtype=bool)] * frames, cuts, height)
 
     def judged(self, done: Sequence[Staged]) -> tuple[list[Judgement], JSON]:
         """What is said of each, and of all together."""
