@@ -51,10 +51,13 @@ class Parts(nn.Module):
         """The denoiser of several parts as one item, `cells(parts)` of x; of one part alone where there is one."""
 
     @abstractmethod
-    def fits(self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float) -> Tensor:
+    def fits(
+        self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float, each: bool = False
+    ) -> Tensor:
         """How well some `others` `(k, d_p)` would fit as a part of `x` `(B, D)`, given the rest, `(B, k)`.
 
-        The gain in log-density, in nats up to what is the same for all of an item: log p(o | R) - log p(o).
+        The gain in log-density, in nats up to what is the same for all of an item: log p(o | R) - log p(o). Where
+        `each` item has one of its own `(B, d_p)`, it is `(B, 1)`.
         """
 
     def cells(self, parts: Sequence[int]) -> Tensor:
@@ -108,12 +111,16 @@ class GaussianParts(Parts):
         at = self.cells(parts)
         return Gaussian(self.gaussian.mean.double()[at], self._covariance()[at][:, at], self.schedule)
 
-    def fits(self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float) -> Tensor:
+    def fits(
+        self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float, each: bool = False
+    ) -> Tensor:
         moved, usual = self.given(part, x, told), self.together([part])
         inside, offset = cast(Gaussian, moved.denoiser), moved.offset
-        away = [_white(each, others.double(), level) for each in (inside, usual)]
+        near, away = (_white(of, others.double(), level) for of in (inside, usual))
         centre = _white(inside, offset + inside.mean, level)
-        return ((away[1] ** 2).sum(1) - squares(centre, away[0])) / 2
+        apart = ((centre - near) ** 2).sum(1, keepdim=True) if each else squares(centre, near)
+        own = (away**2).sum(1)
+        return ((own[:, None] if each else own) - apart) / 2
 
     def _covariance(self) -> Tensor:
         of = self.gaussian
@@ -157,7 +164,9 @@ class RowParts(Parts):
         scale = torch.cat([torch.full((self.widths[p],), math.sqrt(self.widths[p])) for p in parts])
         return Scaled(Likened(rows, torch.zeros(1, int(kept.sum())), self.schedule), scale)
 
-    def fits(self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float) -> Tensor:
+    def fits(
+        self, part: int, x: Batch, told: Sequence[int], others: Tensor, level: float, each: bool = False
+    ) -> Tensor:
         scaled = self.given(part, x, told)
         likened = cast(Likened, scaled.denoiser)
         rows, prior = likened.rows, likened.prior
@@ -165,7 +174,9 @@ class RowParts(Parts):
         highest = apart.amax(1, keepdim=True)
         near = torch.exp(apart - highest)
         least = torch.finfo(near.dtype).tiny
-        return torch.log((prior.exp() @ near.T).clamp(min=least)) - torch.log(near.mean(1).clamp(min=least))
+        share, usual = prior.exp(), torch.log(near.mean(1).clamp(min=least))
+        found = (share * near).sum(1, keepdim=True) if each else share @ near.T
+        return torch.log(found.clamp(min=least)) - (usual[:, None] if each else usual)
 
     def _even(self, x: Tensor, parts: Sequence[int]) -> Tensor:
         scaled = x.double()

@@ -153,7 +153,7 @@ class Blended:
         """The share of other records' parts that would fit the rest better."""
         model = self.panel[str(self.recipe.scores[each.score].of)]
         others = self.others[self.having[:, each.part]][:, model.cells([each.part])]
-        own = torch.cat([model.fits(each.part, z[[i]], rest, x[[i]], level) for i in range(len(z))])
+        own = model.fits(each.part, z, rest, x, level, each=True)
         better = model.fits(each.part, z, rest, others, level) > own
         return np.asarray(better.double().mean(1).numpy(), np.float64)
 
