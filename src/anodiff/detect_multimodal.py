@@ -18,6 +18,7 @@ from anodiff.blend import Blend, codes_of
 from anodiff.calibration import Counted, tail_of
 from anodiff.data.records import Records, Unread
 from anodiff.modalities.multimodal import Multimodal
+from anodiff.modalities.text import Text
 from anodiff.recipes.blended import Grown, Heard, Pattern
 from anodiff.recipes.blended_kept import Kept
 from anodiff.recipes.blended_learn import fused_of, learn_blended, own_scores, use_of
@@ -340,8 +341,10 @@ class MultimodalDetector(Settings):
     def _modality(self) -> Multimodal:
         if isinstance(self.modality, Multimodal):
             return cast(Multimodal, clone(self.modality))
-        if self.modality not in ("multimodal", "auto"):
-            raise Misfit(f"modality is {self.modality!r}; give 'multimodal', or a Multimodal with settings.")
+        if isinstance(self.modality, Text):
+            return Multimodal(encoder=self.modality.encoder, templates=self.modality.templates)
+        if self.modality not in ("multimodal", "text", "auto"):
+            raise Misfit(f"modality is {self.modality!r}; give 'multimodal', or a Multimodal or Text with settings.")
         return Multimodal()
 
     def _chosen(self) -> Recipe:

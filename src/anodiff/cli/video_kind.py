@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from anodiff.data.clips import Reel
 
 Fps = Annotated[
     float | None,
@@ -39,7 +36,7 @@ class AskedOfVideo:
         """The settings as a modality; `size` is the longest side in pixels."""
         from anodiff.modalities.video import Video
 
-        given = {
+        given: dict[str, Any] = {
             "rate": self.fps,
             "stride": self.stride,
             "per_hour": self.per_hour,
@@ -47,13 +44,6 @@ class AskedOfVideo:
             "size": size,
         }
         return Video(**{name: value for name, value in given.items() if value is not None})
-
-
-def filmed(data: Any, fps: float | None = None, normal: bool = False) -> "Reel":
-    """What a path holds, as clips; of a folder with train/ in it, for `normal`, that part."""
-    from anodiff.data.clips import normal_reel, reel
-
-    return normal_reel(data, rate=fps) if normal else reel(data, rate=fps)
 
 
 def refuse_of_video(command: str, **given: Any) -> None:

@@ -52,8 +52,8 @@ def sdls(root: str | Path | None = None) -> RecordSet:
 
 def columns(records: list[dict[str, Any]], folder: Path) -> dict[str, list[Any]]:
     """Records as columns, of what may be read."""
-    found = {name: [each.get(name) for each in records] for name in GIVEN}
-    return {**found, "image": [str(folder / name) for name in found["image"]]}
+    read = {name: [each.get(name) for each in records] for name in GIVEN}
+    return {**read, "image": [str(folder / str(name)) for name in read["image"]]}
 
 
 def both_ways(photos: np.ndarray, labels: np.ndarray) -> np.ndarray:

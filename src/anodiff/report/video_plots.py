@@ -80,7 +80,8 @@ def _filled(axes: Axes, track: JSON, middle: float, threshold: float) -> None:
         return
     above = threshold - middle
     shown = np.array([squeezed(max(0.0, (v - middle) / above)) if above > 0 else float(v > threshold) for v in values])
-    edges = np.linspace(*track["span"], len(values) + 1)
+    begin, end = track["span"]
+    edges = np.linspace(begin, end, len(values) + 1)
     axes.fill_between(edges, 0, np.append(shown, shown[-1]), step="post", color=CALM, lw=0)
     high = np.where(shown > 0.5, shown, np.nan)
     axes.fill_between(edges, 0, np.append(high, high[-1]), step="post", color=ALARM, lw=0)

@@ -143,7 +143,7 @@ def flows(clip: Clip) -> Iterator[np.ndarray]:
 
 def scale(frame: np.ndarray) -> float:
     """How many times as large flow is computed."""
-    return SHORT / min(frame.shape)
+    return float(SHORT / min(frame.shape))
 
 
 def pooled(planes: np.ndarray) -> np.ndarray:
