@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
-import torch
 from PIL import Image as Pillow
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
@@ -106,7 +105,6 @@ class VideoDetector(Settings):
             share = far_out(np.concatenate(totals), MOST_CONTAMINATION)
         made.whole.facts["contamination"] = {"value": share, "low": share, "high": share}
         self._finish(made, made.left_out)
-        self.reel_ = shown
         self.layout_, self.names_, self.unread_ = shown.layout, [clip.name for clip in shown.clips], list(shown.unread)
         for note in notes_of(shown):
             warnings.warn(note, UserWarning, stacklevel=2)
@@ -446,13 +444,12 @@ class VideoDetector(Settings):
     def _told(self, clip: Clip, causal: bool) -> Iterator[Said]:
         """What is said of a clip; at its end, what was odd about it."""
         model, first = self.model_, True
-        with torch.inference_mode():
-            for told in model.told(clip, causal):
-                if first:
-                    for note in model.modality.doubts(clip, told.size):
-                        warnings.warn(note, UserWarning, stacklevel=5)
-                    first = False
-                yield told
+        for told in model.told(clip, causal):
+            if first:
+                for note in model.modality.doubts(clip, told.size):
+                    warnings.warn(note, UserWarning, stacklevel=5)
+                first = False
+            yield told
         for note in clip.notes:
             warnings.warn(f"clip {clip.name}: {note}", UserWarning, stacklevel=5)
         if clip.unread:
