@@ -36,8 +36,9 @@ def series_of(detector: Any, command: str) -> "SeriesDetector":
 
     found = detector if isinstance(detector, SeriesDetector) else detector.inner_
     if not isinstance(found, SeriesDetector):
-        judged = "images" if detector.kind_ == "image" else "rows of tables"
-        raise Misfit(f"{command} is for series, and this model judges {judged}; use anodiff score.")
+        from anodiff.cli.video_kind import JUDGED
+
+        raise Misfit(f"{command} is for series, and this model judges {JUDGED[detector.kind_]}; use anodiff score.")
     return found
 
 
