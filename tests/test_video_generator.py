@@ -124,10 +124,10 @@ def test_stronger_is_more_abnormal(generator: VideoGenerator, on: list[np.ndarra
 
 
 def test_the_same_seed_makes_the_same(generator: VideoGenerator, made: Made, on: list[np.ndarray]) -> None:
-    again = generator.sample(order(12, on=on))
-    assert all(np.array_equal(a, b) for a, b in zip(made.data, again.data, strict=True))
-    other = generator.sample(order(12, seed=1, on=on, judged=False))
-    assert not all(np.array_equal(a, b) for a, b in zip(made.data, other.data, strict=True))
+    again = generator.sample(order(4, on=on))
+    assert all(np.array_equal(a, b) for a, b in zip(made.data[:4], again.data, strict=True))
+    other = generator.sample(order(4, seed=1, on=on, judged=False))
+    assert not all(np.array_equal(a, b) for a, b in zip(made.data[:4], other.data, strict=True))
 
 
 @pytest.mark.parametrize("kind", list(FILM_KINDS))
@@ -155,7 +155,7 @@ def test_a_long_clip_is_cut_about_the_region(generator: VideoGenerator) -> None:
 
 
 def test_colours_and_no_clips_of_ones_own() -> None:
-    generator = fitted([walked(96, seed, colours=True) for seed in range(6)])
+    generator = fitted([walked(96, seed, colours=True) for seed in range(5)])
     found = generator.sample(order(2))
     assert found.data[0].shape[1:] == (HEIGHT, WIDTH, 3)
     assert found.region[0].shape == found.data[0].shape[:3]
