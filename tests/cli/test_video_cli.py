@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -58,7 +59,7 @@ def place(tmp_path: Path, learnt: Path) -> Path:
     return tmp_path
 
 
-def events_of(path: Path, **settings: bool) -> list[dict[str, object]]:
+def events_of(path: Path, **settings: bool) -> list[dict[str, Any]]:
     return [each.to_dict() for each in anodiff.load(path / "model").inner_.events(str(path / "odd.mp4"), **settings)]
 
 
@@ -145,7 +146,7 @@ def test_a_report_is_one_page(call: Call, place: Path) -> None:
     assert (place / "page.html").read_text().startswith("<!doctype html>")
 
 
-def watched(said: Said) -> list[dict[str, object]]:
+def watched(said: Said) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.out.splitlines()]
 
 

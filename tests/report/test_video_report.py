@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,6 +134,6 @@ def test_a_closer_look_is_given_where_there_is_more_to_see() -> None:
 
 
 def test_headlines_count_by_the_clock_where_there_is_one() -> None:
-    data = {"events": 1, "frames": 9, "passed": None, "expected": 0.1, "clips": 1, "unread": []}
+    data: dict[str, Any] = {"events": 1, "frames": 9, "passed": None, "expected": 0.1, "clips": 1, "unread": []}
     assert headline(data, {}, {}).startswith("1 event in 9 frames;")
     assert how_often({"rate": 0.001, "per_hour": 36.0}) == "about 36 an hour"

@@ -9,6 +9,7 @@ import numpy as np
 from anodiff.alarms.rates import PER
 from anodiff.data.clips import Clip, reel
 from anodiff.detect_video import VideoDetector
+from anodiff.explain.scenes import DEEDS
 from anodiff.incident import Incident
 from anodiff.recipes.pictured import plane_of
 from anodiff.report.citing import works
@@ -116,9 +117,10 @@ def video_findings(
 def entry(detector: VideoDetector, number: int, event: Incident, sizes: JSON, clocked: bool) -> JSON:
     """An event for the report, with what is said of it."""
     recipe = detector.model_.recipe
-    sees = {name: recipe.cubes[plane_of(recipe, name)].sees for name in detector.model_.members}
+    cubes = {name: recipe.cubes[plane_of(recipe, name)] for name in detector.model_.members}
+    deeds = {name: DEEDS[cube.sees, bool(cube.given)] for name, cube in cubes.items()}
     size = sizes[event.clip]
-    return {"number": number, **event.to_dict(), "said": told(event, (size[0], size[1]), sees, clocked)}
+    return {"number": number, **event.to_dict(), "said": told(event, (size[0], size[1]), deeds, clocked)}
 
 
 def chosen(found: VideoSurvey) -> list[Track]:

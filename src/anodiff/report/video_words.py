@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 from anodiff.explain.moment_words import chance, lasting
 from anodiff.explain.place import where
+from anodiff.explain.scenes import shares
 from anodiff.incident import Incident
 from anodiff.report.image_words import counted
 from anodiff.report.judgement import about, doubted
 from anodiff.types import JSON
 
-DEEDS = {"motion": "how it moves", "appearance": "how it looks"}
+TOLD = 0.25
+"""The share of the evidence from which on a second thing that is odd is told of."""
 LOUD = 0.2
 """The share of frames in alarm from which on the alarms are doubted."""
 
@@ -35,24 +37,30 @@ def headline(data: JSON | None, alarms: JSON, model: JSON) -> str:
     ).replace("clip or frames", "clips or frames")
 
 
-def told(event: Incident, size: tuple[int, int], sees: Mapping[str, str], clocked: bool = True) -> str:
-    """When and where an event is, and what is odd about it.
+def told(event: Incident, size: tuple[int, int], deeds: Mapping[str, str], clocked: bool = True) -> str:
+    """When and where an event is, and what is odd about it, for a page that names the clip.
 
     Args:
         event: The event.
         size: Height and width of the frame.
-        sees: By part of the score, whether it sees motion or appearance.
+        deeds: By part of the score, what it says is odd.
         clocked: Whether times are seconds; else they are numbers of frames.
 
     >>> event = Incident("a.mp4", 10, 60, 30, 0.4, 2.36, 5.0, 0.004, (0, 60, 20, 100), {"pace": 4.0, "looks": 1.0})
-    >>> told(event, (120, 180), {"pace": "motion", "looks": "appearance"})
-    '0:00.4 to 0:02.4, at the lower left: odd by how it moves (80 % of the evidence; p = 0.004).'
+    >>> told(event, (120, 180), {"pace": "how it moves", "looks": "how it looks"})
+    '0:00.4 to 0:02.4, at the lower left: odd is how it moves (80 % of the evidence; p = 0.004).'
     """
     left, top, right, bottom = event.box
     when = between(event.start_time, event.end_time) if clocked else frames_of(event)
-    share = shares(event, sees)
-    most = max(share, key=lambda name: share[name], default="")
-    found = f"odd by {DEEDS[most]} ({100 * share[most]:.0f} % of the evidence; " if most else "odd as a whole ("
+    sums = dict[str, float]()
+    for name, share in shares(event).items():
+        sums[deeds[name]] = sums.get(deeds[name], 0.0) + share
+    first, *others = sorted(sums, key=lambda deed: -sums[deed]) or [""]
+    found = "it is odd for longer than normal video is ("
+    if sums.get(first):
+        more = [f", then {deed} ({100 * sums[deed]:.0f} %)" for deed in others[:1] if sums[deed] >= TOLD]
+        found = f"odd is {first} ({100 * sums[first]:.0f} % of the evidence{'' if more else '; '}"
+        found += f"){more[0]} (" if more else ""
     return f"{when}, at the {where((top, left, bottom, right), size)}: {found}p {chance(event.p_value)})."
 
 
@@ -68,15 +76,6 @@ def between(start: float, end: float) -> str:
     ('0:01.0 to 0:02.5', 'at 0:01.0')
     """
     return f"at {clock(start)}" if clock(start) == clock(end) else f"{clock(start)} to {clock(end)}"
-
-
-def shares(event: Incident, sees: Mapping[str, str]) -> dict[str, float]:
-    """What motion and appearance have of what is odd at the peak."""
-    sums = dict[str, float]()
-    for name, part in event.parts.items():
-        sums[sees[name]] = sums.get(sees[name], 0.0) + max(part, 0.0)
-    total = sum(sums.values())
-    return {name: each / total for name, each in sums.items() if total and each}
 
 
 def clock(seconds: float) -> str:
