@@ -196,7 +196,7 @@ def folded(clip: np.ndarray) -> np.ndarray:
     """In which turn each frame `(n,)` is left out: whole clips, or parts of them where clips are few.
 
     >>> folded(np.array([0, 0, 1, 2, 3, 3]))
-    array([0, 0, 1, 2, 3, 3])
+    array([0, 0, 2, 3, 1, 1])
     >>> folded(np.zeros(8, int))
     array([0, 0, 1, 1, 2, 2, 3, 3])
     """
