@@ -11,7 +11,7 @@ least, and numbers from what the rest leads to expect of them.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -27,7 +27,7 @@ from anodiff.made import NORMAL, Judgement, Made, Order, one_of_these
 from anodiff.modalities.base import Encoded
 from anodiff.recipes.donors import Donors, Record, as_records, as_rows
 from anodiff.recipes.grow import Progress
-from anodiff.recipes.mixing import Mixing
+from anodiff.recipes.mixing import Heeded, Mixing
 from anodiff.recipes.schema import bibtex
 from anodiff.settings import GeneratorSettings
 from anodiff.training import one_thread
@@ -443,7 +443,13 @@ def mixing_of(held: Held) -> Mixing:
         Misfit: there is one part only, or no part tells anything of another.
     """
     blend = held.whole
-    found = Mixing(blend.modality, blend.model, blend.asked, blend.fused)
+    # What two views of one thing say place by place needs both pictures, and is not asked of ones that are lent.
+    asked = [each for each in blend.asked if each.read != "views"]
+    model = replace(blend.model, views=None)
+    heeded = {
+        pattern: Heeded(each.scales[: len(asked)], each.weights[: len(asked)]) for pattern, each in blend.fused.items()
+    }
+    found = Mixing(blend.modality, model, asked, heeded)
     if len(found.parts) < 2:
         raise Misfit(f"the records have one part, {found.parts[0]}; give several, of which one can be swapped.")
     if not any(found.tied(pattern) for pattern in found.fused):

@@ -17,13 +17,33 @@ from torch import Tensor
 from anodiff.alarms.surprise import Surprise
 from anodiff.modalities.multimodal import Multimodal
 from anodiff.recipes.blended import Asked, Blended, Heard, Pattern, asked_of, revived
-from anodiff.recipes.blended_fusion import Fused
 from anodiff.recipes.blended_latents import Latents
 from anodiff.recipes.schema import recipe
 from anodiff.types import JSON
 
 GIVEN = ("given", "rivals")
 """What is asked of a part beside the rest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Heeded:
+    """How the answers on records with the parts of one pattern are told.
+
+    Attributes:
+        scales: Of each question; None where it is not heard.
+        weights: Of each question `(questions,)`.
+    """
+
+    scales: Sequence[Surprise | None]
+    weights: np.ndarray
+
+    def surprises(self, said: np.ndarray) -> np.ndarray:
+        """Answers `(n, questions)` in nats; NaN where a question is not heard."""
+        found = np.full(said.shape, np.nan)
+        for k, scale in enumerate(self.scales):
+            if scale is not None:
+                found[:, k] = scale(said[:, k])
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +60,7 @@ class Mixing:
     modality: Multimodal
     model: Blended
     asked: Sequence[Asked]
-    fused: Mapping[Pattern, Fused]
+    fused: Mapping[Pattern, Heeded]
 
     @property
     def parts(self) -> list[str]:
@@ -99,7 +119,7 @@ class Mixing:
         for pattern, heard in sorted(left_out.items(), key=lambda each: len(each[0])):
             if pattern not in self.fused:
                 continue
-            nats = self.fused[pattern].surprises(heard.said)
+            nats = self.fused[pattern].surprises(heard.said[:, : len(self.asked)])
             gaps[heard.places], alone[heard.places] = self.gap_of(pattern, nats), self.alone_of(pattern, nats)
             size[heard.places] = len(pattern)
         several = size > 1
@@ -122,9 +142,7 @@ class Mixing:
             "fused": [
                 {
                     "pattern": list(pattern),
-                    "use": fused.use,
                     "scales": [None if scale is None else scale.config() for scale in fused.scales],
-                    "total": fused.total.config(),
                 }
                 for pattern, fused in self.fused.items()
             ],
@@ -139,7 +157,7 @@ class Mixing:
             found |= {f"panel.{name}/{k}": v.detach().numpy() for k, v in model.state_dict().items()}
         for i, fused in enumerate(self.fused.values()):
             found[f"fused.{i}/weights"] = fused.weights
-            for k, scale in [*enumerate(fused.scales), ("total", fused.total)]:
+            for k, scale in enumerate(fused.scales):
                 if scale is not None:
                     found |= {f"fused.{i}.{k}/{key}": value for key, value in scale.arrays().items()}
         return found
@@ -156,16 +174,13 @@ class Mixing:
         latents = Latents.restore(group("latents"), modality.widths_)
         panel = {name: revived(chosen, name, group(f"panel.{name}"), latents.widths) for name in chosen.denoisers}
         fused = {
-            tuple(each["pattern"]): Fused(
-                tuple(each["pattern"]),
-                str(each["use"]),
+            tuple(each["pattern"]): Heeded(
                 [_scale(told, group(f"fused.{i}.{k}")) for k, told in enumerate(each["scales"])],
                 group(f"fused.{i}")["weights"].astype(np.float64),
-                Surprise.restore(each["total"], group(f"fused.{i}.total")),
             )
             for i, each in enumerate(config["fused"])
         }
-        own = {name: torch.from_numpy(value) for name, value in group("model").items()}
+        own: dict[str, Any] = {name: torch.from_numpy(value) for name, value in group("model").items()}
         return cls(modality, Blended(chosen, latents, panel, **own), asked_of(chosen, len(modality.columns)), fused)
 
     def _tensors(self) -> dict[str, Tensor]:
