@@ -12,7 +12,7 @@ from anodiff.detect_video import VideoDetector
 from anodiff.report.boxes import ALARM, boxed
 from anodiff.report.film import Painter, draw_film, shown_size
 from anodiff.report.film_strip import CALM, Strip, squeezed
-from anodiff.types import Misfit
+from anodiff.types import Misfit, Unreadable
 from video_toys import moving, planted
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -89,6 +89,12 @@ def test_a_clip_that_is_long_is_drawn_frame_by_frame(detector: VideoDetector, mo
         next(pictures)
         assert max(read) <= place + 1
     pictures.close()
+
+
+def test_a_clip_that_changes_meanwhile_is_refused(detector: VideoDetector, tmp_path: Path) -> None:
+    said = list(detector._told(clip(planted(frames=30).frames, rate=10), False))
+    with pytest.raises(Unreadable, match="frame 10 could be read once"):
+        draw_film(detector, clip(planted(frames=30).frames[:10], rate=10), tmp_path / "a.mp4", said=said)
 
 
 def test_boxes_move_with_what_is_odd(detector: VideoDetector) -> None:

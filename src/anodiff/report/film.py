@@ -19,6 +19,7 @@ from anodiff.report.boxes import boxed
 from anodiff.report.film_strip import Strip
 from anodiff.report.overlay import coloured, heated, strength
 from anodiff.report.video_words import clock
+from anodiff.types import Unreadable
 
 if TYPE_CHECKING:
     from anodiff.detect_video import VideoDetector
@@ -81,8 +82,15 @@ def drawn(
 
 
 def frame_of(frames: Iterator[Frame], index: int) -> np.ndarray:
-    """The pixels of the frame of that number, which is yet to come."""
-    return next(frame.pixels for frame in frames if frame.index == index)
+    """The pixels of the frame of that number, which is yet to come.
+
+    Raises:
+        Unreadable: it does not come.
+    """
+    for frame in frames:
+        if frame.index == index:
+            return frame.pixels
+    raise Unreadable(f"frame {index} could be read once, and not again; has the clip changed meanwhile?")
 
 
 class Painter:
@@ -139,11 +147,11 @@ class Painter:
 def shown_size(size: tuple[int, int]) -> tuple[int, int]:
     """The size at which a frame `(H, W)` is shown, even in height and width.
 
-    >>> shown_size((120, 180)), shown_size((1080, 1920)), shown_size((2160, 3840))
-    ((360, 540), (1080, 1920), (1080, 1920))
+    >>> shown_size((120, 180)), shown_size((1080, 1920)), shown_size((2160, 3840)), shown_size((600, 60))
+    ((360, 540), (1080, 1920), (1080, 1920), (1920, 192))
     """
     height, width = size
-    factor = -(-NARROWEST // width) if width < NARROWEST else min(1.0, WIDEST / width)
+    factor = min(-(-NARROWEST // width), WIDEST / max(size))
     return max(2, 2 * round(height * factor / 2)), max(2, 2 * round(width * factor / 2))
 
 
