@@ -23,4 +23,6 @@ for protocol in mtd mtd-grouped; do python benchmarks/images.py "$protocol" --se
 for protocol in examples examples-grouped pcb cost; do python benchmarks/images.py "$protocol" --seeds 3 >/dev/null; done
 for what in images tables series; do python benchmarks/generation.py "$what" --seeds 3 >/dev/null; done
 python benchmarks/orders.py >/dev/null
+for what in ped2 memory; do python benchmarks/video.py "$what" >/dev/null; done
+for what in photos boards; do python benchmarks/several.py "$what" >/dev/null; done
 python benchmarks/page.py

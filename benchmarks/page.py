@@ -11,6 +11,7 @@ from anodiff.bench.images.page import show as show_images
 from anodiff.bench.images.results import recorded as recorded_images
 from anodiff.bench.series.page import show as show_series
 from anodiff.bench.series.results import recorded
+from anodiff.bench.several.page import show as show_more
 
 HERE = Path(__file__).parent
 HEAD = """# Benchmarks
@@ -39,6 +40,7 @@ def main():
     told += show_series(recorded(HERE / "results"))
     told += show_images(recorded_images(HERE / "results"))
     told += show_generation(HERE / "results")
+    told += show_more(HERE / "results")
     (HERE.parent / "docs" / "benchmarks.md").write_text(f"{HEAD}\n{told}", encoding="utf-8")
 
 
