@@ -1,4 +1,4 @@
-"""Runs of video and of several kinds as markdown. Each run knows how its own summary is told; nothing is computed here."""
+"""Runs of video and of several kinds as markdown; each knows how its own summary is told, nothing is computed here."""
 
 import json
 from collections.abc import Callable
