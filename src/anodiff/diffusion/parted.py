@@ -179,7 +179,7 @@ class RowParts(Parts):
         return torch.log(found.clamp(min=least)) - (usual[:, None] if each else usual)
 
     def _even(self, x: Tensor, parts: Sequence[int]) -> Tensor:
-        scaled = x.double()
+        scaled = x.double().clone()
         for p in parts:
             at = self.cells([p])
             scaled[:, at] = scaled[:, at] / math.sqrt(self.widths[p])
