@@ -118,13 +118,14 @@ def without(columns: Columns, names: Sequence[str], seed: int) -> Columns:
 def neighbours(held: RecordSet) -> Iterator[tuple[str, Scores]]:
     """Rivals: the mean distance to the five nearest embeddings, of the photo, of the texts, and of both end to end."""
     image = photos([*held.train["image"], *held.test["image"]])
-    encoder = Text().fit(held.train["check"])
-    words = np.concatenate([encoder.encode([*held.train[name], *held.test[name]]) for name in PARTS[TEXT]], axis=1)
+    encoder = Text().fit([each or "" for each in held.train["check"]])
+    texts = ([each or "" for each in [*held.train[name], *held.test[name]]] for name in PARTS[TEXT])
+    words = unit(np.concatenate([encoder.encode(each) for each in texts], axis=1))
     count = len(held.train["image"])
     for name, x in (
         ("nearest photos", image),
-        ("nearest texts", unit(words)),
-        ("nearest, end to end", np.concatenate([image, unit(words)], 1)),
+        ("nearest texts", words),
+        ("nearest, end to end", np.concatenate([image, words], 1)),
     ):
         near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(x[:count])
         yield name, near.kneighbors(x[count:])[0].mean(1)
