@@ -15,7 +15,7 @@ from anodiff.data.records import Unread
 from anodiff.detect_multimodal import Held, MultimodalDetector
 from anodiff.modalities.multimodal import Multimodal
 from anodiff.recipes.blended import Asked, Blended, Heard, Pattern, asked_of, revived
-from anodiff.recipes.blended_fusion import USES, Fused
+from anodiff.recipes.blended_fusion import USES, Fused, alone_of
 from anodiff.recipes.blended_kept import Kept
 from anodiff.recipes.blended_latents import Latents
 from anodiff.recipes.blended_views import Views
@@ -130,7 +130,7 @@ def restored(config: MultimodalConfig, group: Group) -> MultimodalDetector:
         pattern = tuple(each.pattern)
         if len(set(pattern)) != len(pattern) or max(pattern) >= parts or len(each.scales) != len(asked):
             raise BadModel(f"a pattern of parts is {pattern}, of {parts} parts and {len(asked)} questions")
-        fused[pattern] = _fused(each, pattern, group(f"fused.{_key(pattern)}"))
+        fused[pattern] = _fused(each, pattern, group(f"fused.{_key(pattern)}"), asked)
     facts = {**config.facts.model_dump(mode="json"), "columns": modality.describe()}
     kept = Kept.restore(config.kept, group("kept"), modality.columns)
     if kept.codes.shape[1] != sum(latents.widths):
@@ -248,7 +248,7 @@ def _config(detector: MultimodalDetector, weights: bytes) -> JSON:
     return sealed(detector, weights, content)
 
 
-def _fused(config: FusedConfig, pattern: Pattern, arrays: Mapping[str, np.ndarray]) -> Fused:
+def _fused(config: FusedConfig, pattern: Pattern, arrays: Mapping[str, np.ndarray], asked: Sequence[Asked]) -> Fused:
     scales = [
         None if told is None else Surprise.restore(told, _of(str(k), arrays)) for k, told in enumerate(config.scales)
     ]
@@ -256,7 +256,8 @@ def _fused(config: FusedConfig, pattern: Pattern, arrays: Mapping[str, np.ndarra
     heard = [scale is not None for scale in scales]
     if weights.shape != (len(scales),) or not np.isfinite(weights).all() or ((weights > 0) != heard).any():
         raise BadModel(f"the weights of the pattern {pattern} do not match its scales")
-    return Fused(pattern, str(config.use), scales, weights, Surprise.restore(config.total, _of("total", arrays)))
+    use, total = str(config.use), Surprise.restore(config.total, _of("total", arrays))
+    return Fused(pattern, use, scales, weights, alone_of(asked), total)
 
 
 def _heard(
