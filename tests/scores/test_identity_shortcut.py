@@ -5,6 +5,7 @@ between x and D then sees nothing. The table says what is left, as AUROC, of two
 the range of every column but against the correlation.
 
 - nothing: the score is constant.
+- chance: the score is that of a draw.
 - norm: the score knows how far out x is, from the flow's end or from where a fill starts; it knows no correlation.
 - all: the score has a network of its own, and never asked.
 """
@@ -24,6 +25,7 @@ LEFT = {
     "reconstruction, ddpm": "nothing",
     "likelihood": "norm",
     "bound": "nothing",
+    "closest": "chance",
     "stein": "nothing",
     "categorical time": "all",
     "inverse gamma time": "all",
@@ -37,6 +39,7 @@ LEFT = {
 
 MEANS = {
     "nothing": lambda far, inside: far == inside == 0.5,
+    "chance": lambda far, inside: 0.35 < far < 0.65 and 0.35 < inside < 0.65,
     "norm": lambda far, inside: far > 0.6 and inside < 0.6,
     "all": lambda far, inside: far > 0.95 and inside > 0.95,
 }

@@ -13,11 +13,13 @@ from anodiff.scores.combine import Panel, parts
 from anodiff.scores.dynamic import Dynamic
 from anodiff.scores.guided import Guided
 from anodiff.scores.implicit import Implicit
+from anodiff.scores.improbable import Improbable
 from anodiff.scores.leaning import Leaning
 from anodiff.scores.likeness import Likeness
 from anodiff.scores.reconstruction import Residual
 from anodiff.scores.segmented import Segmented
 from anodiff.scores.stitched import Stitched
+from anodiff.types import Misfit
 
 NAMES = [
     "residual",
@@ -47,17 +49,30 @@ TRAINED_ON_MADE_ANOMALIES = {Segmented, ColdResidual, ColdWalk}
 OF_KNOWN = {Likeness, Leaning}
 """The first is held to them below; the other, to which farther is worse on one side only, in test_leaning."""
 
+OF_DENSITIES = {Improbable}
+"""Asks of denoisers that know their own density, and is held to the laws with these below."""
+
 
 def test_the_list_is_everything(scores):
     assert list(scores) == NAMES
     alone = {type(part) for score in scores.values() for part in parts(score)}
-    assert alone | OF_KNOWN | OF_PICTURES | TRAINED_ON_MADE_ANOMALIES == set(SCORES.values())
+    assert alone | OF_KNOWN | OF_DENSITIES | OF_PICTURES | TRAINED_ON_MADE_ANOMALIES == set(SCORES.values())
 
 
 @pytest.mark.parametrize("which", ["gaussian", "mixture", "empirical", "all rows", "learnt"])
 @pytest.mark.parametrize("name", NAMES)
 def test_laws(name, which, scores, denoisers, toy):
     check_score(scores[name], denoisers[which], toy.normal[:16])
+
+
+@pytest.mark.parametrize("which", ["gaussian", "mixture", "empirical", "all rows"])
+def test_laws_of_what_asks_for_densities(which, denoisers, toy):
+    check_score(Improbable(), denoisers[which], toy.normal[:16])
+
+
+def test_a_network_knows_no_density(denoisers, toy):
+    with pytest.raises(Misfit, match="which Preconditioned has not"):
+        Improbable()(denoisers["learnt"], toy.normal[:4])
 
 
 @pytest.mark.parametrize("which", ["gaussian", "mixture", "empirical", "all rows", "learnt"])

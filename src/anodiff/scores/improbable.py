@@ -38,5 +38,5 @@ class Improbable(AnomalyScore):
 
     @property
     def nfe(self) -> int:
-        """One."""
-        return 1
+        """None: the density is asked, once, and the denoiser is not evaluated."""
+        return 0
