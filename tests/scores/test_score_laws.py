@@ -4,7 +4,7 @@ import pytest
 import torch
 from score_toys import Copying, drawn
 
-from anodiff.checks import check_denoiser, check_score
+from anodiff.checks import check_denoiser, check_each_row_for_itself, check_farther_is_worse, check_score
 from anodiff.diffusion.empirical import Empirical
 from anodiff.diffusion.noise import SCHEDULES
 from anodiff.scores import SCORES
@@ -50,7 +50,7 @@ OF_KNOWN = {Likeness, Leaning}
 """The first is held to them below; the other, to which farther is worse on one side only, in test_leaning."""
 
 OF_DENSITIES = {Improbable}
-"""Asks of denoisers that know their own density, and is held to the laws with these below."""
+"""Asks of denoisers that know their own density, and is held to the laws but that of evaluations, since it asks for none."""
 
 
 def test_the_list_is_everything(scores):
@@ -67,7 +67,10 @@ def test_laws(name, which, scores, denoisers, toy):
 
 @pytest.mark.parametrize("which", ["gaussian", "mixture", "empirical", "all rows"])
 def test_laws_of_what_asks_for_densities(which, denoisers, toy):
-    check_score(Improbable(), denoisers[which], toy.normal[:16])
+    found = Improbable()(denoisers[which], toy.normal[:16])
+    torch.testing.assert_close(found.map.sum(1), found.total)
+    check_each_row_for_itself(Improbable(), denoisers[which], toy.normal[:16])
+    check_farther_is_worse(Improbable(), denoisers[which], toy.normal[:16])
 
 
 def test_a_network_knows_no_density(denoisers, toy):

@@ -38,5 +38,5 @@ class Improbable(AnomalyScore):
 
     @property
     def nfe(self) -> int:
-        """None: the density is asked, once, and the denoiser is not evaluated."""
-        return 0
+        """One: a density counts as an evaluation."""
+        return 1
