@@ -50,7 +50,7 @@ OF_KNOWN = {Likeness, Leaning}
 """The first is held to them below; the other, to which farther is worse on one side only, in test_leaning."""
 
 OF_DENSITIES = {Improbable}
-"""Asks of denoisers that know their own density, and is held to the laws but that of evaluations, since it asks for none."""
+"""Asks denoisers for their own density, and is held to the laws below but that of evaluations: it makes none."""
 
 
 def test_the_list_is_everything(scores):
