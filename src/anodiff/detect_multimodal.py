@@ -138,7 +138,7 @@ class MultimodalDetector(Settings):
         blend = Blend(modality, whole, learnt.grown.asked, learnt.fused, kept, facts)
         left_out = {pattern: learnt.grown.heard[pattern] for pattern in learnt.fused}
         self._finish(Held(blend, left_out, present, learnt.records.names, learnt.kept, unread=learnt.records.unread))
-        for note in [*given.notes, *unread_in_words(learnt.records.unread)]:
+        for note in [*learnt.records.notes, *unread_in_words(learnt.records.unread)]:
             warnings.warn(note, UserWarning, stacklevel=2)
 
     def calibrate(self, X: Any) -> Self:

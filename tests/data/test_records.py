@@ -319,3 +319,11 @@ def test_one_row() -> None:
     found = records([{"said": "the lid is on now", "force": 2.5}])
     assert len(found) == 1
     assert found.present.all()
+
+
+def test_records_that_share_no_column_with_those_of_fit_are_refused() -> None:
+    fit = records({"force": [1.0, 2.5], "said": ["the lid is on now", "the lid is off"]})
+    for other in ([{"photo": 3}], ["a text"], records({"kilos": [1.0, 2.5]})):
+        with pytest.raises(Unreadable, match="none of the columns of fit is given: force, said; there are"):
+            records(other, like=fit.layout)
+    assert len(records({"said": ["the lid is on now"]}, like=fit.layout)) == 1

@@ -63,3 +63,12 @@ def test_each_is_the_diagonal() -> None:
     for model in (gaussian(x), RowParts(x, torch.ones(40, 2, dtype=torch.bool), WIDTHS, VP)):
         own = model.fits(0, x[:6], [1], x[:6, :2], 0.2, each=True)[:, 0]
         assert torch.allclose(own, model.fits(0, x[:6], [1], x[:6, :2], 0.2).diagonal())
+
+
+def test_a_part_that_no_row_has_stays_finite() -> None:
+    x, present = drawn(12), torch.tensor([[True, False]]).repeat(12, 1)
+    x[:, 2:] = 0
+    model = RowParts(x, present, WIDTHS, VP)
+    t = VP.time(torch.tensor(0.3, dtype=torch.float64)).expand(12)
+    assert model.together([1]).log_density(x[:, model.cells([1])], t).isfinite().all()
+    assert model.fits(1, x, [0], x[:3, model.cells([1])], 0.1).isfinite().all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anodiff.detect_multimodal import MultimodalDetector
-from anodiff.explain.parts import Reason, quoted
+from anodiff.explain.parts import Reason, Told, in_words, quoted
 from anodiff.types import Misfit
 from record_toys import NAMES, mixed_up, modality, records
 
@@ -63,3 +63,8 @@ def test_quotes_little() -> None:
 def test_refuses_no_parts(fitted: MultimodalDetector) -> None:
     with pytest.raises(Misfit, match="top is 0"):
         fitted.explain(records(1)[0], top=0)
+
+
+def test_what_was_expected_is_not_told_where_it_is_what_there_is() -> None:
+    same = Told("step given the rest", "step", True, 3.0, 5.0, "fill it", "fill it", "line 7")
+    assert in_words("line 9", 0.001, True, [same], []).endswith('step does not fit the rest: "fill it".')

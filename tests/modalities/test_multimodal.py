@@ -69,3 +69,13 @@ def test_the_shape_of_a_series_stays_finite() -> None:
         found = shape_of(np.array(values))
         assert np.isfinite(found).all(), values
         assert found.shape == shape_of(np.arange(9.0)).shape
+
+
+def test_a_part_that_hardly_any_record_has_is_not_read() -> None:
+    data = {"force": np.arange(9.0) ** 2, "said": ["the lid is on now", *[None] * 8], "kilos": [4.0, *[None] * 8]}
+    model = Multimodal(encoder="hashed", kinds={"said": "text"})
+    _, found = model.fit_encode(data)
+    assert model.columns == ["force"]
+    assert "Column said is there in 1 of 9 records, too few to learn from" in " ".join(found.notes)
+    with pytest.raises(Unreadable, match=r"too few have a part to learn what is normal \(force in 2\)"):
+        Multimodal().fit({"force": [1.0, 2.0]})

@@ -116,6 +116,7 @@ def read_raw(
     if not raw.rows:
         raise Unreadable("there are no records; give at least one.")
     _check_kinds(kinds, raw.cells if like is None else kinds)
+    _check_shared(raw.cells, like)
     found, notes = _kinds(raw, kinds, like)
     columns: dict[str, Column] = {}
     unread = list(raw.unread)
@@ -142,6 +143,7 @@ def _again(X: Records, kinds: Mapping[str, str] | None, like: Mapping[str, JSON]
         if odd is not None:
             raise Misfit(f"column {odd} was read as {X.columns[odd].kind}; read the data again with kinds=.")
         return X.only(kept)
+    _check_shared(X.columns, like)
     columns = {}
     for name, told in like.items():
         given = X.columns.get(name)
@@ -211,6 +213,14 @@ def _kinds(raw: Raw, kinds: Mapping[str, str], like: Mapping[str, JSON] | None) 
         if kind != "ignore":
             found[name] = kind
     return found, notes
+
+
+def _check_shared(given: Collection[str], like: Mapping[str, JSON] | None) -> None:
+    if like and not any(name in given for name in like):
+        raise Unreadable(
+            f"none of the columns of fit is given: {', '.join(list(like)[:10])}; there are "
+            f"{', '.join(list(given)[:10]) or 'none'}; give at least one of those of fit."
+        )
 
 
 def _check_kinds(kinds: Mapping[str, str], names: Collection[str]) -> None:

@@ -151,7 +151,7 @@ class RowParts(Parts):
         self.near = near
 
     def given(self, part: int, x: Batch, told: Sequence[int]) -> "Scaled":
-        kept = self.present[:, [part, *told]].all(1)
+        kept = self._having([part, *told])
         own, rest = self.cells([part]), self.cells(told)
         apart = squares(self._even(x, told)[:, rest], self._even(self.rows[kept], told)[:, rest])
         rows = self._even(self.rows[kept], [part])[:, own]
@@ -159,7 +159,7 @@ class RowParts(Parts):
         return Scaled(Likened(rows, -apart / (2 * self.near**2), self.schedule), scale)
 
     def together(self, parts: Sequence[int]) -> Denoiser:
-        kept, at = self.present[:, list(parts)].all(1), self.cells(parts)
+        kept, at = self._having(parts), self.cells(parts)
         rows = self._even(self.rows[kept], parts)[:, at]
         scale = torch.cat([torch.full((self.widths[p],), math.sqrt(self.widths[p])) for p in parts])
         return Scaled(Likened(rows, torch.zeros(1, int(kept.sum())), self.schedule), scale)
@@ -177,6 +177,11 @@ class RowParts(Parts):
         share, usual = prior.exp(), torch.log(near.mean(1).clamp(min=least))
         found = (share * near).sum(1, keepdim=True) if each else share @ near.T
         return torch.log(found.clamp(min=least)) - (usual[:, None] if each else usual)
+
+    def _having(self, parts: Sequence[int]) -> Tensor:
+        """Which rows `(m,)` have all of these parts; where none has, all, which hold the mean of what they lack."""
+        kept = self.present[:, list(parts)].all(1)
+        return kept if kept.any() else torch.ones_like(kept)
 
     def _even(self, x: Tensor, parts: Sequence[int]) -> Tensor:
         scaled = x.double().clone()

@@ -189,7 +189,7 @@ def _clause(each: Told) -> str:
     if not each.given:
         return f"{each.part} is odd by itself: {quoted(each.held)}"
     expected = ""
-    if each.expected is not None:
+    if each.expected is not None and quoted(each.expected) != quoted(each.held):
         expected = f", where {quoted(each.expected)} ({each.expected_of}) was expected"
     what = f"{each.name.replace(' against ', ' differs from ')}" if " against " in each.name else ""
     return f"{what or f'{each.part} does not fit the rest'}: {quoted(each.held)}{expected}"

@@ -7,6 +7,7 @@ with :math:`f_p` what `modalities.parts` sees of column p. A part that a record 
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self, cast
 
 import numpy as np
@@ -23,6 +24,8 @@ from anodiff.types import JSON, BadModel, Misfit, Refusal, Unreadable
 FUSIONS = ("auto", "early", "late", "dynamic")
 MOST = 16
 """Parts that are told apart."""
+LEAST_ROWS = 5
+"""Records that show what is normal of a part, at least."""
 SMALL = 1e-6
 
 
@@ -88,10 +91,7 @@ class Multimodal(Modality, BaseEstimator):
                 f"there are {len(found.columns)} columns to tell apart, {MOST} at most; give numbers that belong "
                 "together as one column (n, k), or leave columns out by kinds={'name': 'ignore'}."
             )
-        empty = [name for name, column in found.columns.items() if not column.present.any()]
-        found = found.only([name for name in found.columns if name not in empty])
-        if not found.columns:
-            raise Unreadable(f"all of {', '.join(empty)} is missing in every record; give at least one part.")
+        found = learnable(found)
         self.layout_ = found.layout
         self.parts_ = {
             name: part_of(column.kind, **self._settings(column.kind)).fit(column)
@@ -233,6 +233,28 @@ class Multimodal(Modality, BaseEstimator):
             raise Misfit(f"kinds is {self.kinds!r}; give a dict of column names and kinds.")
         if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 32:
             raise Misfit(f"size is {self.size!r}; give a number of pixels from 32.")
+
+
+def learnable(found: Records) -> Records:
+    """The same records without the columns that too few of them have; a note says which.
+
+    Raises:
+        Unreadable: no column is left.
+    """
+    having = {name: int(column.present.sum()) for name, column in found.columns.items()}
+    few = [name for name, count in having.items() if count < LEAST_ROWS]
+    if len(few) == len(having):
+        told = ", ".join(f"{name} in {count}" for name, count in list(having.items())[:6])
+        raise Unreadable(
+            f"of {len(found)} records too few have a part to learn what is normal ({told}); give at least "
+            f"{LEAST_ROWS} that have it, better 100."
+        )
+    notes = [
+        f"Column {name} is there in {having[name]} of {len(found)} records, too few to learn from, and is not read; "
+        f"give at least {LEAST_ROWS}."
+        for name in few
+    ]
+    return replace(found.only([name for name in having if name not in few]), notes=[*found.notes, *notes])
 
 
 def _moments(seen: list[np.ndarray], present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from anodiff.alarms import contamination
 from anodiff.data.records import Records
 from anodiff.data.twins import folds
-from anodiff.modalities.multimodal import Multimodal
+from anodiff.modalities.multimodal import LEAST_ROWS, Multimodal
 from anodiff.recipes.blended import Grown, Heard, Pattern, Seen, grow_blended
 from anodiff.recipes.blended_fusion import Fused, fuse
 from anodiff.recipes.blended_views import fit_views, views_in
@@ -22,7 +22,6 @@ from anodiff.recipes.grow import Progress
 from anodiff.recipes.schema import Recipe
 from anodiff.types import JSON, Unreadable
 
-LEAST_ROWS = 5
 ALIKE = 0.999
 """The correlation of what is seen from which two pictures are one."""
 
