@@ -188,6 +188,7 @@ class TestAlarms:
         for settings, said in (
             ({"per_hour": 1, "false_alarm_rate": 0.01}, "give one of them"),
             ({"per_hour": -1}, "more than 0"),
+            ({"per_hour": "many"}, "per_hour is 'many'"),
             ({"fdr": 0.1}, "fdr counts independent rows"),
             ({"false_alarm_rate": 2.0}, "between 0 and 1"),
         ):

@@ -283,6 +283,7 @@ class TestRefusals:
         ("settings", "words"),
         [
             ({"size": 8}, "size is 8"),
+            ({"size": 10**7}, "at most 4,096"),
             ({"stride": 0}, "stride is 0"),
             ({"rate": -1}, "rate is -1"),
             ({"cell": 90}, "cell is 90"),
@@ -294,6 +295,15 @@ class TestRefusals:
     def test_settings_out_of_range(self, settings: dict[str, Any], words: str) -> None:
         with pytest.raises(Misfit, match=words):
             detector_of(small(**settings)).fit(normal(0, 30))
+
+    def test_a_rate_that_is_no_number(self, detector: VideoDetector) -> None:
+        with pytest.raises(Misfit, match="per_hour is 'many'"):
+            detector.predict(normal(5, 3), per_hour="many")  # type: ignore[arg-type]
+
+    def test_too_few_frames_for_a_rate_are_said_truly(self, detector: VideoDetector) -> None:
+        with pytest.warns(UserWarning, match="only what exceeds them all is one"):
+            threshold = detector.threshold(1e-9)
+        assert np.isfinite(threshold)
 
     def test_what_is_not_for_video(self, detector: VideoDetector) -> None:
         with pytest.raises(Misfit, match="normal clips alone"):

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -407,8 +408,8 @@ class PoseDetector(Settings):
         rate = self._told().rate
         if rate is None:
             raise Misfit(f"per_hour is {per_hour}; say how many frames a second has: Detector(Poses(rate=25)).")
-        if not 0 < per_hour < HOUR * rate:
-            raise Misfit(f"per_hour is {per_hour}; give events per hour of a person, more than 0, such as 0.5.")
+        if not isinstance(per_hour, Real) or not 0 < float(per_hour) < HOUR * rate:
+            raise Misfit(f"per_hour is {per_hour!r}; give events per hour of a person, more than 0, such as 0.5.")
         return per_hour / (HOUR * rate)
 
 

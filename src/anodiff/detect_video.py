@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -286,7 +287,7 @@ class VideoDetector(Settings):
         if rate < alarm.supported_rate and self.alarm != "tail":
             if self.alarm == "conformal":
                 return float(alarm.levels_[-1])
-            warnings.warn(alarm.statement(rate).replace("instants", "frames"), UserWarning, stacklevel=2)
+            warnings.warn(in_frames(alarm.statement(rate)), UserWarning, stacklevel=2)
         found = alarm.threshold(rate)
         return found if np.isfinite(found) else float(alarm.levels_[-1])
 
@@ -300,8 +301,8 @@ class VideoDetector(Settings):
             raise Misfit("give either false_alarm_rate or per_hour, not both.")
         if per_hour is None:
             return self.false_alarm_rate_ if false_alarm_rate is None else false_alarm_rate
-        if not 0 < per_hour < np.inf:
-            raise Misfit(f"per_hour is {per_hour}; give a number of false alarms per hour above 0, such as 1.")
+        if not isinstance(per_hour, Real) or not 0 < float(per_hour) < np.inf:
+            raise Misfit(f"per_hour is {per_hour!r}; give a number of false alarms per hour above 0, such as 1.")
         frames = self.frames_per_hour_
         if frames is None:
             raise Misfit(
@@ -315,7 +316,7 @@ class VideoDetector(Settings):
     ) -> str:
         """In a sentence, what stands behind alarms at this rate; by the clock where the rate of frames is known."""
         rate = self.rate(false_alarm_rate, per_hour)
-        said = self.alarm_(causal).statement(per_ten_thousand(rate)).replace("instants", "frames")
+        said = in_frames(self.alarm_(causal).statement(per_ten_thousand(rate)))
         frames = self.frames_per_hour_
         if frames is None:
             return said
@@ -510,6 +511,11 @@ def rated(found: Reel, rate: float | None) -> Reel:
     """A reel whose clips have a rate, this one where they do not say so themselves."""
     given = [each.rated(rate) if isinstance(each, Clip) and each.rate is None else each for each in found.given]
     return replace(found, given=given)
+
+
+def in_frames(said: str) -> str:
+    """What an alarm states of instants; the threshold of video is never above the highest held-out score."""
+    return said.replace("instants", "frames").replace("nothing will be an alarm", "only what exceeds them all is one")
 
 
 def held(values: np.ndarray, index: np.ndarray, length: int) -> np.ndarray:

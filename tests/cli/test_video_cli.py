@@ -169,6 +169,26 @@ def test_watching_a_folder_tells_every_frame_if_asked(call: Call, place: Path) -
     assert [each["time"] for each in frames] == pytest.approx(np.arange(60) / 10)
 
 
+def test_a_clip_keeps_its_own_rate_beside_that_of_fit(call: Call, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film(place / "quick.mp4", normal(5, 26), 25)
+    said = call("score", "model", "quick.mp4", "-o", "quick.csv")
+    assert "25 frames a second, 10 in fit" in said.err
+    assert pacsv.read_csv(place / "quick.csv")["time"].to_pylist()[-1] == pytest.approx(1)
+
+    class Stdin:
+        buffer = io.BytesIO((place / "quick.mp4").read_bytes())
+
+    monkeypatch.setattr("sys.stdin", Stdin)
+    for source in ("quick.mp4", "-"):
+        assert watched(call("watch", "model", source, "--every"))[-1]["time"] == pytest.approx(1)
+    assert watched(call("watch", "model", "quick.mp4", "--every", "--fps", 5))[-1]["time"] == pytest.approx(5)
+
+
+def test_a_film_does_not_replace_the_clip_that_it_shows(call: Call, place: Path) -> None:
+    said = refused(call, place, "score", "model", "odd.mp4", "--film", "odd.mp4", "--overwrite")
+    assert "is the clip itself" in said
+
+
 def test_video_on_stdin_is_watched(call: Call, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stdin:
         buffer = io.BytesIO((place / "odd.mp4").read_bytes())

@@ -94,6 +94,13 @@ def test_times_are_those_of_the_file_and_uneven_ones_are_noted(tmp_path: Path) -
     assert given.notes == []
 
 
+def test_a_rate_that_is_given_does_not_make_a_whole_file_end_early(tmp_path: Path) -> None:
+    at = np.cumsum([0, *np.random.default_rng(0).integers(20, 400, 59)])
+    clip = one(video(tmp_path / "a.mkv", shades(60), at=at), rate=10)
+    assert [frame.time for frame in clip.frames(20)] == [0, 2, 4]
+    assert clip.notes == []
+
+
 def test_bare_jpegs_say_nothing_of_time(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mjpeg", codec="mjpeg", pixels="yuvj420p", form="mjpeg")
     clip, frames = read(path)

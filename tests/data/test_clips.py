@@ -123,8 +123,10 @@ def test_rates_cameras_and_beginnings() -> None:
     assert (faster.rate, faster.camera, list(faster.frames())[3].time) == (10, "north", 0.3)
     found = reel({"a": GREY, "b": told}, cameras={"a": "south"})
     assert [c.camera for c in found.clips] == ["south", "north"]
-    with pytest.raises(Misfit, match="cameras names c, of which there is no clip; there are a, b"):
+    with pytest.raises(Misfit, match="cameras names c, of which there is no clip; clips are called a, b"):
         reel({"a": GREY, "b": GREY}, cameras={"c": "north"})
+    with pytest.raises(Misfit, match="cameras is 3; give a dict"):
+        reel(GREY, cameras=3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("rate", [0, -1, np.nan, np.inf, "fast", 1e9])

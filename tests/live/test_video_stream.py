@@ -65,6 +65,8 @@ def test_a_refusal_changes_nothing(detector: VideoDetector) -> None:
                 stream.push(odd)
         with pytest.raises(Misfit, match="the time of a frame is nan"):
             stream.push(frame, float("nan"))
+        with pytest.raises(Misfit, match="the time of a frame is 'now'"):
+            stream.push(frame, "now")  # type: ignore[arg-type]
         assert stream.push(frame).score == whole[i]
 
 

@@ -43,8 +43,9 @@ def score_video(
     """Judge clips frame by frame, in bounded memory, and write what was found."""
     from anodiff.cli.sinks import sink
     from anodiff.data.clips import reel
+    from anodiff.detect_video import rated
 
-    shown, found = reel(data, rate=detector.whole_.modality.rate), Found()
+    shown, found = rated(reel(data), detector.whole_.modality.rate), Found()
     refuse_other_film(film, shown, overwrite)
     past = bool(detector.whole_.modality.causal if causal is None else causal)
     with sink(output, overwrite) as write:
@@ -76,6 +77,9 @@ def refuse_other_film(film: Path | None, shown: "Reel", overwrite: bool) -> None
         raise Misfit(f"--film {film.name!r} is no film that can be written; give a name that ends in .mp4.")
     if len(shown.clips) != 1:
         raise Misfit(f"--film is of one clip, and there are {len(shown.clips)}; score them one by one.")
+    path = shown.clips[0].path
+    if path is not None and film.exists() and path.exists() and film.samefile(path):
+        raise Misfit(f"--film {film} is the clip itself, which would be lost; give another name.")
     check_free(film, overwrite)
 
 

@@ -100,9 +100,10 @@ class Source:
 
         if self.place == "-":
             file: Any = getattr(sys.stdin, "buffer", sys.stdin)
-            return FilmStream(file, self.rate or self.modality.rate, self.idle, asked, tell)
+            return FilmStream(file, self.rate, self.idle, asked, tell, otherwise=self.modality.rate)
         if not Path(self.place).is_dir():
-            return played(clip(self.place, rate=self.rate or self.modality.rate), tell)
+            found = clip(self.place, rate=self.rate)
+            return played(found if found.rate else found.rated(self.modality.rate), tell)
         if looks_filmed(self.place):
             raise Misfit(f"{self.place} holds video files; watch one of them, or score them all.")
         rate = self.rate or self.modality.rate_

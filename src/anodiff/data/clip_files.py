@@ -154,8 +154,8 @@ def decoded(container: Any, rate: float | None) -> Iterator[Shot | str]:
         rate: frames a second by which frames are timed; None for the times that the container states.
     """
     stream = picture_stream(container)
-    even = rate is not None or container.format.name in UNTIMED
-    clock, lost, index, cut = Clock(rate or rate_of(container, stream), even), 0, 0, False
+    clock = Clock(rate_of(container, stream), container.format.name in UNTIMED)
+    lost, index, cut = 0, 0, False
     if len(container.streams.video) > 1:
         yield f"it holds {len(container.streams.video)} videos, of which the first was read."
     for frame in _frames(container, stream):
@@ -163,11 +163,12 @@ def decoded(container: Any, rate: float | None) -> Iterator[Shot | str]:
         lost += cut
         if frame is None:
             continue
-        yield Shot(index, clock.at(frame.time), partial(pixels_of, frame), f"frame {index}")
+        at = clock.at(frame.time)
+        yield Shot(index, index / rate if rate else at, partial(pixels_of, frame), f"frame {index}")
         index += 1
-    yield from clock.notes()
-    end = clock.end if rate is None else index / (rate_of(container, stream) or rate)
-    if cut or _ends_early(container, stream, end):
+    if rate is None:
+        yield from clock.notes()
+    if cut or _ends_early(container, stream, clock.end):
         yield f"it ends early, after {index} frames: it is cut off or damaged there."
     elif lost:
         yield f"it is damaged in {lost} places, where frames were left out; those after them may be spoilt."

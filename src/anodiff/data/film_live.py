@@ -44,6 +44,7 @@ class FilmStream:
         idle: Seconds without a byte after which it ends; None never.
         stop: Ends it when true; asked whenever bytes are read, and before each frame.
         tell: Is given a sentence on what is odd.
+        otherwise: Frames a second, where neither `rate` nor the stream says so.
     """
 
     file: IO[bytes]
@@ -51,6 +52,7 @@ class FilmStream:
     idle: float | None = None
     stop: Callable[[], bool] = field(default=lambda: False, repr=False)
     tell: Callable[[str], object] = field(default=lambda _: None, repr=False)
+    otherwise: float | None = None
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames, until the stream ends.
@@ -60,7 +62,9 @@ class FilmStream:
         """
         given, seen = check_rate(self.rate), False
         with in_words(), self._opened() as container:
-            self.rate = given or rate_of(container, picture_stream(container))
+            stated = rate_of(container, picture_stream(container))
+            given = given or (None if stated else check_rate(self.otherwise))
+            self.rate = given or stated
             for frame in developed("stream", decoded(container, given), 1, self.tell, self._miss):
                 seen = True
                 yield frame

@@ -198,10 +198,12 @@ class Reel:
         Raises:
             Misfit: there is no clip of one of the names.
         """
+        if not isinstance(cameras, Mapping):
+            raise Misfit(f"cameras is {cameras!r}; give a dict of clip names to camera names.")
         odd = sorted(cameras.keys() - {clip.name for clip in self.given})
         if odd:
             names = ", ".join([clip.name for clip in self.given][:8])
-            raise Misfit(f"cameras names {', '.join(odd[:8])}, of which there is no clip; there are {names}.")
+            raise Misfit(f"cameras names {', '.join(odd[:8])}, of which there is no clip; clips are called {names}.")
         return replace(self, given=[_taken(clip, cameras) for clip in self.given])
 
 

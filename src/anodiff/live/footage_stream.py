@@ -4,6 +4,7 @@ A frame is looked at beside a few before it, which is all that is remembered; no
 """
 
 from collections import deque
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,8 +112,8 @@ class VideoStream:
     def _time(self, given: float | None) -> float:
         if given is None:
             return self._count / (self.footage.modality.rate_ or 1.0)
-        if not np.isfinite(given):
-            raise Misfit(f"the time of a frame is {given}; give seconds since the stream began, or leave it out.")
+        if not isinstance(given, Real) or not np.isfinite(float(given)):
+            raise Misfit(f"the time of a frame is {given!r}; give seconds since the stream began, or leave it out.")
         return float(given)
 
 

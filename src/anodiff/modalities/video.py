@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Planes = Mapping[str, np.ndarray]
 ASPECT = 0.05
 """By how much the shape of a frame may differ from that of fit, unsaid."""
+LARGEST = 4096
+"""The longest side of frames as they are looked at, at most: beyond it one frame is gigabytes of cells."""
 PACE = 0.25
 """By how much the rate of a clip may differ from that of fit, unsaid."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -109,6 +111,8 @@ class Video(BaseEstimator):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
                 raise Misfit(f"{name} is {value!r}; give a whole number from {least}.")
+        if self.size > LARGEST:
+            raise Misfit(f"size is {self.size}; give at most {LARGEST:,} pixels, such as 360.")
         if 2 * self.cell > self.size:
             raise Misfit(f"cell is {self.cell}, more than half of the size {self.size}; give a smaller one, such as 8.")
         for name in ("rate", "per_hour"):

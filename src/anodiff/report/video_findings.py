@@ -8,7 +8,7 @@ import numpy as np
 
 from anodiff.alarms.rates import PER
 from anodiff.data.clips import Clip, reel
-from anodiff.detect_video import VideoDetector
+from anodiff.detect_video import VideoDetector, rated
 from anodiff.explain.scenes import DEEDS
 from anodiff.incident import Incident
 from anodiff.recipes.pictured import plane_of
@@ -86,7 +86,7 @@ def video_findings(
         Unreadable: no clip can be read.
     """
     described, alarms = _learnt(detector, model), _alarms(detector)
-    shown = None if data is None else reel(data, rate=detector.whole_.modality.rate)
+    shown = None if data is None else rated(reel(data), detector.whole_.modality.rate)
     found = None if shown is None else video_survey(detector, shown.clips, worst)
     about, moved, entries = None, None, list[JSON]()
     if shown is not None and found is not None:
