@@ -159,7 +159,7 @@ def test_two_views_of_one_thing() -> None:
 @pytest.mark.parametrize(
     ("X", "said"),
     [
-        ({"force": [1.0, 2.0]}, "2 records have a part"),
+        ({"force": [1.0, 2.0]}, "of 2 records too few have a part"),
         ({"force": [1.0] * 8, "step": ["on"] * 8}, "all 8 records are the same"),
         ({"force": [1.0] * 8, "step": ["on"] * 7}, "columns differ in length: force 8, step 7"),
         ({"force": [], "step": []}, "no records"),

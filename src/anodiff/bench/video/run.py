@@ -119,7 +119,7 @@ def small(map: np.ndarray) -> np.ndarray:
 def summary(records: Sequence[JSON]) -> JSON:
     """By method: the mean of each number over seeds, and the interval of clips; the gain over each rival."""
     by: dict[str, list[JSON]] = {}
-    for each in records:
+    for each in sorted(records, key=lambda each: each["arm"] != OURS):
         by.setdefault(each["arm"], []).append(each)
     return {
         "methods": {name: told(own) for name, own in by.items()},
