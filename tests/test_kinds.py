@@ -134,7 +134,7 @@ class TestKind:
         looked, scan = [], os.scandir
         monkeypatch.setattr("anodiff.data.pictured.os.scandir", lambda path: looked.append(path) or scan(path))
         assert kind_of("auto", folder(tmp_path, *(f"{k}/a.png" for k in range(9)))) == "tabular"
-        assert len(looked) == 1
+        assert len(looked) == 2  # once for videos, once for pictures
 
     @pytest.mark.parametrize(
         ("X", "kind"),
@@ -184,7 +184,7 @@ class TestImages:
 
     def test_have_no_events(self, images: np.ndarray) -> None:
         detector = Detector().fit(images)
-        with pytest.raises(Misfit, match=r"stream\(\) is for series, and images were fitted"):
+        with pytest.raises(Misfit, match=r"stream\(\) is for series and video, and images were fitted"):
             detector.stream()
         with pytest.raises(AttributeError, match="no period_ here: images were fitted"):
             _ = detector.period_
@@ -244,7 +244,7 @@ class TestFacade:
             _ = table.period_
         with pytest.raises(AttributeError, match="conformal_ here: series were fitted; see alarm_"):
             _ = series.conformal_
-        with pytest.raises(Misfit, match=r"events\(\) is for series, and a table was fitted"):
+        with pytest.raises(Misfit, match=r"events\(\) is for series, video and poses, and a table was fitted"):
             table.events(normals(5))
         with pytest.raises(Misfit, match="cuts tables into chunks, and series were fitted"):
             next(series.score_chunks(normals(5)))

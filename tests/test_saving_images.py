@@ -191,7 +191,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "no weights": (without_weights, "holds no weights.safetensors"),
     "older": (configured(format=lambda _: 1), "older than this anodiff"),
     "newer": (configured(format=lambda _: 99), "newer than this anodiff"),
-    "another kind": (configured(modality=lambda _: "video"), "modality: one of"),
+    "another kind": (configured(modality=lambda _: "hologram"), "modality: one of"),
     "of a table": (configured(modality=lambda _: "tabular"), "fit and save the model anew"),
     "unknown entry": (configured(settings=lambda s: {**s, "code": "import os"}), "does not fit together"),
     "a setting": (configured(settings=lambda s: {**s, "alarm": "bell"}), "alarm is 'bell'"),

@@ -47,7 +47,7 @@ class Multimodal(Modality, BaseEstimator):
 
     >>> data = {"force": np.arange(6.0), "step": ["fill", "shake"] * 3}
     >>> Multimodal(encoder="hashed", kinds={"step": "category"}).fit(data).encode(data).x.shape
-    torch.Size([6, 4])
+    torch.Size([6, 6])
     """
 
     kind = "multimodal"
