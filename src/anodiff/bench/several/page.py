@@ -12,7 +12,7 @@ from anodiff.types import JSON
 
 TOLD: dict[str, tuple[str, Callable[[JSON], str]]] = {
     "video_ped2": ("Video: UCSD Ped2, the official split, nothing scaled per clip", video.page),
-    "video_memory": ("Video: memory over an hour", memory.page),
+    "video_memory": ("Video: memory over a long clip", memory.page),
     "several_photos": ("Several kinds: SDLS, photos and what should hold", photos.page),
     "several_boards": ("Several kinds: DeepPCB, a board and its template as two views", boards.page),
 }
