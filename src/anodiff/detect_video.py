@@ -208,7 +208,7 @@ class VideoDetector(Settings):
         """
         mode, limit = self._causal(causal), self.threshold(self.rate(), causal)
         for clip in self._reel(X).clips:
-            for told in self._told(clip, mode):
+            for told in self.told(clip, mode):
                 yield self.seen(clip.name, told, limit, mode, maps)
 
     def seen(self, clip: str, told: Said, limit: float, causal: bool, maps: bool = True) -> Seen:
@@ -242,7 +242,7 @@ class VideoDetector(Settings):
         for clip in self._reel(X).clips:
             lookout = self.lookout(clip.name, limit, mode)
             peak = np.zeros((1, 1), np.float32)
-            for told in self._told(clip, mode):
+            for told in self.told(clip, mode):
                 for event in lookout.push(told):
                     if not event.open:
                         yield clip, event, peak
@@ -442,7 +442,7 @@ class VideoDetector(Settings):
             warnings.warn(note, UserWarning, stacklevel=4)
         return found
 
-    def _told(self, clip: Clip, causal: bool) -> Iterator[Said]:
+    def told(self, clip: Clip, causal: bool) -> Iterator[Said]:
         """What is said of a clip; at its end, what was odd about it."""
         model, first = self.model_, True
         for told in model.told(clip, causal):
@@ -461,7 +461,7 @@ class VideoDetector(Settings):
         shown, mode = self._reel(X), self._causal(causal)
         found = []
         for clip in shown.clips:
-            said = [(told.index, told.score) for told in self._told(clip, mode)]
+            said = [(told.index, told.score) for told in self.told(clip, mode)]
             index, scores = (
                 (np.array(column) for column in zip(*said, strict=True)) if said else (np.zeros(0), np.zeros(0))
             )
@@ -473,7 +473,7 @@ class VideoDetector(Settings):
         found = []
         for clip in shown.clips:
             index, maps, size = list[int](), list[np.ndarray](), (1, 1)
-            for told in self._told(clip, mode):
+            for told in self.told(clip, mode):
                 size = size if maps else told.size
                 index.append(told.index)
                 maps.append(laid(of(told.map), size))

@@ -49,7 +49,7 @@ def test_a_film_has_the_frames_of_its_clip_and_a_box_where_they_are_in_alarm(
 def test_what_was_said_already_is_not_asked_again(detector: VideoDetector, tmp_path: Path) -> None:
     one = clip(planted(frames=30).frames, rate=10)
     draw_film(detector, one, tmp_path / "a.mp4")
-    said = list(detector._told(one, False))
+    said = list(detector.told(one, False))
     detector_asked = draw_film(detector, one, tmp_path / "b.mp4", said=iter(said))
     assert detector_asked == 30
     assert all(
@@ -61,7 +61,7 @@ def test_a_film_that_fails_is_not_there(detector: VideoDetector, tmp_path: Path)
     one = clip(planted(frames=30).frames, rate=10)
 
     def broken() -> Iterator[object]:
-        yield from list(detector._told(one, False))[:5]
+        yield from list(detector.told(one, False))[:5]
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="full"):
@@ -84,7 +84,7 @@ def test_a_clip_that_is_long_is_drawn_frame_by_frame(detector: VideoDetector, mo
     monkeypatch.setattr(Clip, "frames", counted)
     from anodiff.report.film import drawn
 
-    pictures = drawn(detector, one, detector._told(one, True), True)
+    pictures = drawn(detector, one, detector.told(one, True), True)
     for place in range(5):
         next(pictures)
         assert max(read) <= place + 1
@@ -92,7 +92,7 @@ def test_a_clip_that_is_long_is_drawn_frame_by_frame(detector: VideoDetector, mo
 
 
 def test_a_clip_that_changes_meanwhile_is_refused(detector: VideoDetector, tmp_path: Path) -> None:
-    said = list(detector._told(clip(planted(frames=30).frames, rate=10), False))
+    said = list(detector.told(clip(planted(frames=30).frames, rate=10), False))
     with pytest.raises(Unreadable, match="frame 10 could be read once"):
         draw_film(detector, clip(planted(frames=30).frames[:10], rate=10), tmp_path / "a.mp4", said=said)
 
@@ -102,7 +102,7 @@ def test_boxes_move_with_what_is_odd(detector: VideoDetector) -> None:
     one = clip(shown, rate=10)
     painter = Painter(detector, one, False)
     painter.size = shown_size((48, 72))
-    boxes = [painter._box(told) for told in detector._told(one, False) if told.score > painter.limit]
+    boxes = [painter._box(told) for told in detector.told(one, False) if told.score > painter.limit]
     centres = [(left + right) / 2 for left, _, right, _ in boxes]
     assert max(centres) - min(centres) > 100
 

@@ -90,7 +90,7 @@ def passed(
     limit = detector.threshold(detector.rate(), causal)
     for clip in clips:
         lookout = detector.lookout(clip.name, limit, causal)
-        for told in detector._told(clip, causal):
+        for told in detector.told(clip, causal):
             found.events += [each for each in lookout.push(told) if not each.open]
             found.frames, found.alarms = found.frames + 1, found.alarms + (told.score > limit)
             event = len(found.events) + 1 if told.score > limit else None

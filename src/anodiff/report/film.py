@@ -59,7 +59,7 @@ def draw_film(
         Unreadable: the clip cannot be read.
     """
     mode = detector.whole_.modality.causal if causal is None else causal
-    told = detector._told(clip, bool(mode)) if said is None else said
+    told = detector.told(clip, bool(mode)) if said is None else said
     pictures = drawn(detector, clip, told, bool(mode))
     with closing(pictures):
         return film(path, pictures, speed(detector, clip), overwrite=overwrite, began=clip.began)

@@ -119,7 +119,7 @@ def _events(
     limit = detector.threshold(detector.rate(), causal)
     lookout, frames = detector.lookout(clip.name, limit, causal), clip.frames(int(detector.whole_.modality.stride))
     peak: tuple[Told, np.ndarray] | None = None
-    for told in detector._told(clip, causal):
+    for told in detector.told(clip, causal):
         pixels = frame_of(frames, told.index)
         track.times.append(told.time)
         track.scores.append(told.score)
